@@ -1,0 +1,65 @@
+# Harthio: the extension is built by PGXS, the notifier by its own Makefile.
+#
+#   make run     install what is missing, build, show a session and stay up
+#   make test    install what is missing, build, run every test
+#   make         build the extension; `make install` installs it
+#   make notifier
+
+EXTENSION = harthio
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" harthio.control)
+
+MODULE_big = harthio
+OBJS = \
+	extension/arguments.o \
+	extension/assignment.o \
+	extension/change_ring.o \
+	extension/harthio.o \
+	extension/identity.o \
+	extension/outcome.o \
+	extension/participant.o \
+	extension/provider.o \
+	extension/publisher.o \
+	extension/statement.o \
+	extension/score.o \
+	extension/state.o
+DATA = $(wildcard extension/harthio--*.sql)
+
+PG_CPPFLAGS = -I$(CURDIR)/extension -DHARTHIO_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare
+SHLIB_LINK = -Wl,--version-script=extension/exports.map
+
+REGRESS = install claim outcome choice switch lifecycle identity privileges errors scores transactions
+REGRESS_OPTS = --dbname=harthio_regression
+ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read
+ISOLATION_OPTS = --inputdir=tests/isolation --dbname=harthio_regression
+
+# bitcode would inline nothing here: the work is done by SPI
+override with_llvm = no
+
+# without server headers there is nothing to build yet, but `make run` and
+# `make test` must still start: they install them
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+endif
+
+# not part of `all`: who installs the extension need not have libwebsockets
+notifier:
+	$(MAKE) -C notifier
+clean: clean-notifier
+clean-notifier:
+	$(MAKE) -C notifier clean
+
+$(OBJS): $(wildcard extension/*.h)
+
+run:
+	@scripts/run
+test:
+	@scripts/test
+
+.PHONY: notifier clean clean-notifier run test
+
+# for scripts: `make print-REGRESS` prints the variable
+print-%:
+	@echo $($*)

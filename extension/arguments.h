@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * arguments.h
+ *	  What callers send: each argument checked before anything is done.
+ *
+ * A missing value is an error (22004) unless the function's name says
+ * "optional"; an unfit one is 22023, an oversized one 54000.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HARTHIO_ARGUMENTS_H
+#define HARTHIO_ARGUMENTS_H
+
+#include "fmgr.h"
+
+extern char *argument_session_id(FunctionCallInfo fcinfo, int n);
+extern int	 argument_epoch(FunctionCallInfo fcinfo, int n);
+extern bool	 argument_bool(FunctionCallInfo fcinfo, int n, const char *name);
+extern char *argument_reason(FunctionCallInfo fcinfo, int n);
+extern char *argument_optional_participant_id(FunctionCallInfo fcinfo, int n);
+extern bool	 argument_optional_connect_ms(FunctionCallInfo fcinfo, int n, int32 *value);
+
+/* A JSON object; null means an empty one. */
+extern Datum argument_json_object(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* Raise 22023 unless a participant's id, from whichever source, is fit. */
+extern void check_participant_id(const char *id);
+
+#endif /* HARTHIO_ARGUMENTS_H */

@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * assignment.h
+ *	  Which provider carries a session in which epoch.
+ *
+ * One provider per epoch is a primary key: assignment(session_id, epoch).
+ * Rows are only ever inserted.  To claim is to insert epoch 1, to switch or
+ * to end is to insert epoch e+1 having seen e; who comes second reads the
+ * row of who came first.
+ *
+ * All functions need an open SPI connection, and what they return lives as
+ * long as it does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HARTHIO_ASSIGNMENT_H
+#define HARTHIO_ASSIGNMENT_H
+
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+typedef struct Assignment
+{
+	const char *session_id;
+	int			epoch;
+	char	   *provider;	/* NULL: the session has ended */
+	char	   *room;		/* where to go there; NULL when ended */
+	char	   *reason;		/* why this epoch was made */
+	char	   *claimed_by; /* the participant who caused it */
+	TimestampTz assigned_at;
+	bool		is_new; /* made by this very call */
+} Assignment;
+
+/*
+ * The session's newest assignment.  False if there is no such session; 40001
+ * if there is a newer one than this transaction's snapshot can see.
+ */
+extern bool assignment_current(const char *session_id, Assignment *current);
+
+/* The same, but raise 42704 if there is no such session. */
+extern void assignment_require(const char *session_id, Assignment *current);
+
+/*
+ * Move the session from *current to the next epoch, on the best provider
+ * other than its present one.  If somebody else was faster, *current becomes
+ * that one's assignment.  False, and nothing done, if no provider is enabled.
+ */
+extern bool assignment_switch(Assignment *current, const char *reason, const char *by);
+
+/* Raise 22023 for an epoch that the session has not reached. */
+extern void assignment_check_epoch(const Assignment *current, int epoch);
+
+/* Raise 55000 if the session has ended. */
+extern void assignment_check_open(const Assignment *current);
+
+/* As the calling SQL function's result; outlives the SPI connection. */
+extern Datum assignment_result(FunctionCallInfo fcinfo, const Assignment *assignment);
+
+#endif /* HARTHIO_ASSIGNMENT_H */

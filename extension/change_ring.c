@@ -1,0 +1,295 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_ring.c
+ *	  From a transaction that changed something to those who must know.
+ *
+ * Claims do not NOTIFY themselves: NOTIFY takes a lock that is one for the
+ * whole cluster and holds it through the commit's flush.  Instead a committed
+ * transaction leaves the ids of its sessions in a ring in shared memory, and
+ * the publisher takes them from there.  The ring carries ids, not contents:
+ * the publisher reads what is committed, so the order in which two
+ * transactions reach the ring does not matter.
+ *
+ * The commit callback runs after the commit is durable and must not fail.
+ * What it needs is allocated before, and a full ring sets a flag upon which
+ * the publisher tells everybody to take snapshots.
+ *
+ * The ring's lock protects all of ChangeRing but its size.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "change_ring.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+#include "score.h"
+
+typedef struct ChangeRing
+{
+	LWLock		   *lock;						/* in the main tranche array, never changes */
+	int				size;						/* entries in ids, never changes */
+	Latch		   *publisher;					/* its process latch (shared memory), or NULL */
+	bool			overflowed;					/* ids were left out since the last drain */
+	uint64			head;						/* next to be taken */
+	uint64			tail;						/* next to be filled; tail - head <= size */
+	SessionIdBuffer ids[FLEXIBLE_ARRAY_MEMBER]; /* entry n is at n % size */
+} ChangeRing;
+
+/* A session that the current transaction changed. */
+typedef struct PendingSession
+{
+	SubTransactionId subid; /* who noted it */
+	SessionIdBuffer	 id;
+} PendingSession;
+
+/* A verdict of the current transaction. */
+typedef struct PendingScore
+{
+	SubTransactionId subid; /* who noted it */
+	bool			 success;
+	int				 base_score; /* for a provider not seen before */
+	char			 provider[PROVIDER_MAX + 1];
+} PendingScore;
+
+/*
+ * The notes, in the order in which they were made.  They live in
+ * TopTransactionContext; commit and abort only forget them.
+ */
+static struct
+{
+	PendingSession *sessions;
+	int				nsessions;
+	int				session_room; /* allocated */
+	bool			all_sessions; /* more than fit into the ring: tell everybody */
+	PendingScore   *scores;
+	int				nscores;
+	int				score_room; /* allocated */
+} pending;
+
+static ChangeRing *ring = NULL;
+
+Size
+change_ring_shmem_size(void)
+{
+	return add_size(offsetof(ChangeRing, ids),
+					mul_size(harthio_ring_size, sizeof(SessionIdBuffer)));
+}
+
+void
+change_ring_shmem_init(LWLock *lock)
+{
+	bool found;
+
+	ring = ShmemInitStruct("harthio change ring", change_ring_shmem_size(), &found);
+	if (!found)
+	{
+		MemSet(ring, 0, offsetof(ChangeRing, ids));
+		ring->lock = lock;
+		ring->size = harthio_ring_size;
+	}
+}
+
+bool
+change_ring_attached(void)
+{
+	return ring != NULL;
+}
+
+/*
+ * Make room for one more note in an array of the current transaction.
+ */
+static void *
+grow(void *array, int *room, int used, Size element)
+{
+	int wanted = Max(8, *room * 2);
+
+	if (used < *room)
+		return array;
+
+	if (array == NULL)
+		array = MemoryContextAllocHuge(TopTransactionContext, wanted * element);
+	else
+		array = repalloc_huge(array, wanted * element);
+	*room = wanted;
+	return array;
+}
+
+void
+change_session(const char *session_id)
+{
+	PendingSession *note;
+
+	/* a transaction that overflows the ring by itself need not list more */
+	if (pending.nsessions >= ring->size)
+	{
+		pending.all_sessions = true;
+		return;
+	}
+
+	pending.sessions = grow(pending.sessions, &pending.session_room,
+							pending.nsessions, sizeof(PendingSession));
+	note = &pending.sessions[pending.nsessions++];
+	note->subid = GetCurrentSubTransactionId();
+	strlcpy(note->id, session_id, sizeof(note->id));
+}
+
+void
+change_score(const char *provider, int base_score, bool success)
+{
+	PendingScore *note;
+
+	pending.scores = grow(pending.scores, &pending.score_room,
+						  pending.nscores, sizeof(PendingScore));
+	note = &pending.scores[pending.nscores++];
+	note->subid = GetCurrentSubTransactionId();
+	note->success = success;
+	note->base_score = base_score;
+	strlcpy(note->provider, provider, sizeof(note->provider));
+}
+
+/* Returns whether there is a first score to write down. */
+static bool
+apply_scores(void)
+{
+	bool first = false;
+
+	for (int i = 0; i < pending.nscores; i++)
+	{
+		PendingScore *note = &pending.scores[i];
+
+		if (score_apply(note->provider, note->base_score, note->success))
+			first = true;
+	}
+	return first;
+}
+
+static void
+take_effect(void)
+{
+	bool wake = apply_scores();
+
+	if (pending.nsessions == 0 && !pending.all_sessions && !wake)
+		return;
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < pending.nsessions; i++)
+	{
+		if (ring->tail - ring->head >= (uint64) ring->size)
+		{
+			ring->overflowed = true;
+			break;
+		}
+		memcpy(ring->ids[ring->tail % ring->size], pending.sessions[i].id,
+			   sizeof(SessionIdBuffer));
+		ring->tail++;
+	}
+	if (pending.all_sessions)
+		ring->overflowed = true;
+	if (ring->publisher != NULL)
+		SetLatch(ring->publisher);
+	LWLockRelease(ring->lock);
+}
+
+static void
+xact_callback(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			take_effect();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			if (pending.nsessions > 0 || pending.all_sessions || pending.nscores > 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot PREPARE a transaction that has changed a harthio session"),
+						 errdetail("What it changed is made known by the backend that commits it."),
+						 errhint("End the transaction with COMMIT.")));
+			return;
+		case XACT_EVENT_ABORT:
+			break;
+		default:
+			return;
+	}
+
+	/* the arrays themselves go with TopTransactionContext */
+	MemSet(&pending, 0, sizeof(pending));
+}
+
+/*
+ * Notes of a subtransaction are the last ones made when it ends, since those
+ * of its own children have passed to it or are gone.
+ */
+static void
+subxact_callback(SubXactEvent event, SubTransactionId mine,
+				 SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		for (int i = pending.nsessions; i > 0 && pending.sessions[i - 1].subid == mine; i--)
+			pending.sessions[i - 1].subid = parent;
+		for (int i = pending.nscores; i > 0 && pending.scores[i - 1].subid == mine; i--)
+			pending.scores[i - 1].subid = parent;
+	}
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		while (pending.nsessions > 0 && pending.sessions[pending.nsessions - 1].subid == mine)
+			pending.nsessions--;
+		while (pending.nscores > 0 && pending.scores[pending.nscores - 1].subid == mine)
+			pending.nscores--;
+	}
+}
+
+void
+change_ring_watch_transactions(void)
+{
+	RegisterXactCallback(xact_callback, NULL);
+	RegisterSubXactCallback(subxact_callback, NULL);
+}
+
+static void
+detach_publisher(int code, Datum arg)
+{
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	ring->publisher = NULL;
+	LWLockRelease(ring->lock);
+}
+
+void
+change_ring_attach_publisher(void)
+{
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	ring->publisher = MyLatch;
+	LWLockRelease(ring->lock);
+	before_shmem_exit(detach_publisher, (Datum) 0);
+}
+
+/*
+ * Take up to max ids out of the ring and say whether some were left out of it
+ * since the last call.
+ */
+int
+change_ring_drain(SessionIdBuffer *ids, int max, bool *overflowed)
+{
+	int count = 0;
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	while (count < max && ring->head < ring->tail)
+	{
+		memcpy(ids[count++], ring->ids[ring->head % ring->size],
+			   sizeof(SessionIdBuffer));
+		ring->head++;
+	}
+	*overflowed = ring->overflowed;
+	ring->overflowed = false;
+	LWLockRelease(ring->lock);
+
+	return count;
+}

@@ -1,0 +1,225 @@
+/* extension/harthio--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION harthio" to load this file. \quit
+
+--
+-- Tables.  Clients have no rights on them: they call the functions below.
+--
+CREATE SCHEMA harthio;
+COMMENT ON SCHEMA harthio IS 'Harthio: one video provider for everybody in a session';
+
+CREATE TABLE harthio.provider (
+	provider text PRIMARY KEY
+		CHECK (provider ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
+	base_score integer NOT NULL
+		CHECK (base_score BETWEEN 0 AND 100),
+	room_template text NOT NULL DEFAULT '{session_id}'
+		CHECK (octet_length(room_template) BETWEEN 1 AND 512 AND room_template !~ '[[:cntrl:]]'),
+	priority integer NOT NULL DEFAULT 100,
+	enabled boolean NOT NULL DEFAULT true
+);
+COMMENT ON TABLE harthio.provider IS 'Ways of carrying a call; operators add, change and disable rows';
+COMMENT ON COLUMN harthio.provider.provider IS 'name: 1 to 63 of a-z 0-9 _ -, not beginning with _ or -';
+COMMENT ON COLUMN harthio.provider.base_score IS 'score before anything was learnt, 0 to 100';
+COMMENT ON COLUMN harthio.provider.room_template IS 'where a session goes on this provider; {session_id} is filled in';
+COMMENT ON COLUMN harthio.provider.priority IS 'decides between equal scores: the lower number wins, then the name';
+COMMENT ON COLUMN harthio.provider.enabled IS 'false: not chosen any more; sessions that are on it stay';
+
+INSERT INTO harthio.provider (provider, base_score, room_template, priority) VALUES
+	('daily', 80, 'https://harthio.daily.co/{session_id}', 1),
+	('p2p', 60, '{session_id}', 2);
+
+CREATE TABLE harthio.provider_score (
+	provider text PRIMARY KEY REFERENCES harthio.provider ON DELETE CASCADE,
+	score double precision NOT NULL,
+	successes bigint NOT NULL,
+	failures bigint NOT NULL,
+	last_outcome_at timestamptz NOT NULL
+);
+COMMENT ON TABLE harthio.provider_score IS 'Scores as of the last second, for the next start of the server; harthio_providers() has the live ones';
+COMMENT ON COLUMN harthio.provider_score.score IS '0 to 100, higher is better';
+COMMENT ON COLUMN harthio.provider_score.successes IS 'success verdicts';
+COMMENT ON COLUMN harthio.provider_score.failures IS 'failure verdicts';
+COMMENT ON COLUMN harthio.provider_score.last_outcome_at IS 'time of the last verdict';
+
+CREATE TABLE harthio.assignment (
+	session_id text NOT NULL,
+	epoch integer NOT NULL CHECK (epoch >= 1),
+	provider text,
+	room text,
+	reason text NOT NULL,
+	claimed_by text NOT NULL,
+	assigned_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	generation integer NOT NULL,
+	PRIMARY KEY (session_id, epoch),
+	CHECK ((provider IS NULL) = (room IS NULL))
+);
+COMMENT ON TABLE harthio.assignment IS 'Which provider carries a session in which epoch; rows are inserted and never changed';
+COMMENT ON COLUMN harthio.assignment.session_id IS 'one call: 1 to 128 of A-Z a-z 0-9 _ -';
+COMMENT ON COLUMN harthio.assignment.epoch IS '1, 2, 3 ... within a session: a claim, a switch and an end each make the next one';
+COMMENT ON COLUMN harthio.assignment.provider IS 'null: the session ended with this epoch';
+COMMENT ON COLUMN harthio.assignment.room IS 'where to go on that provider';
+COMMENT ON COLUMN harthio.assignment.reason IS 'claimed, reopened, failed, ended, or what the caller of harthio_switch_provider gave';
+COMMENT ON COLUMN harthio.assignment.claimed_by IS 'participant who caused this epoch';
+COMMENT ON COLUMN harthio.assignment.generation IS 'timeline of the database when the row was written';
+
+CREATE TABLE harthio.participant (
+	session_id text NOT NULL,
+	participant_id text NOT NULL,
+	info jsonb NOT NULL DEFAULT '{}',
+	joined_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	left_at timestamptz,
+	PRIMARY KEY (session_id, participant_id)
+);
+COMMENT ON TABLE harthio.participant IS 'Who is, or was, in a session';
+COMMENT ON COLUMN harthio.participant.participant_id IS 'the JWT''s sub, or as given by a trusted caller, or the name of the login role';
+COMMENT ON COLUMN harthio.participant.info IS 'what the participant said of itself when it joined';
+COMMENT ON COLUMN harthio.participant.left_at IS 'null while the participant is there';
+
+CREATE TABLE harthio.outcome (
+	session_id text NOT NULL,
+	epoch integer NOT NULL,
+	participant_id text NOT NULL,
+	success boolean NOT NULL,
+	verdict boolean NOT NULL,
+	provider text NOT NULL,
+	connect_ms integer CHECK (connect_ms >= 0),
+	detail jsonb NOT NULL DEFAULT '{}',
+	reported_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (session_id, epoch, participant_id, success)
+);
+CREATE UNIQUE INDEX outcome_verdict ON harthio.outcome (session_id, epoch, success) WHERE verdict;
+COMMENT ON TABLE harthio.outcome IS 'Reports of participants that they connected, or failed, at an epoch';
+COMMENT ON COLUMN harthio.outcome.verdict IS 'the one report of its session, epoch and kind that moved a score';
+COMMENT ON COLUMN harthio.outcome.provider IS 'the provider of that epoch';
+COMMENT ON COLUMN harthio.outcome.connect_ms IS 'time from the claim to the connection, in milliseconds';
+COMMENT ON COLUMN harthio.outcome.detail IS 'what the participant said of it';
+
+--
+-- What clients call
+--
+CREATE TYPE @extschema@.harthio_assignment AS (
+	session_id text,
+	epoch integer,
+	provider text,
+	room text,
+	is_new boolean,
+	reason text,
+	claimed_by text,
+	assigned_at timestamptz,
+	generation integer
+);
+COMMENT ON TYPE @extschema@.harthio_assignment IS 'A session''s provider in an epoch, as told to a caller; is_new: made by this very call; provider and room are null when the session has ended';
+
+CREATE FUNCTION @extschema@.harthio_claim_provider(session_id text, participant_id text DEFAULT NULL, info jsonb DEFAULT '{}')
+RETURNS @extschema@.harthio_assignment
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) IS
+'Join a session and be told its provider: the first joiner fixes the best one for everybody. Repeating it changes nothing. Errors: 22023 invalid session id, 42501 another participant, 53400 session full, 55000 no provider enabled, 40001 retry';
+
+CREATE FUNCTION @extschema@.harthio_report_outcome(session_id text, epoch integer, success boolean, connect_ms integer DEFAULT NULL, detail jsonb DEFAULT '{}', participant_id text DEFAULT NULL)
+RETURNS @extschema@.harthio_assignment
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text) IS
+'Report that the participant connected at an epoch (after connect_ms milliseconds), or failed; a failure of the current epoch moves the whole session to the best other provider. Returns the current assignment. Errors: 42704 unknown session, 22023 epoch of the future, 42501 not a participant, 55000 session ended, 40001 retry';
+
+CREATE FUNCTION @extschema@.harthio_switch_provider(session_id text, epoch integer, reason text DEFAULT 'requested')
+RETURNS @extschema@.harthio_assignment
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_switch_provider(text, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_switch_provider(text, integer, text) IS
+'Move the whole session to the best other provider if epoch is its current one; returns the current assignment either way. Errors: 42704 unknown session, 22023 epoch of the future, 42501 not a participant, 55000 session ended or no provider enabled, 40001 retry';
+
+CREATE FUNCTION @extschema@.harthio_leave_session(session_id text, participant_id text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_leave_session(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_leave_session(text, text) IS
+'Leave a session; returns whether the participant was there. Errors: 42704 unknown session, 42501 not a participant';
+
+CREATE FUNCTION @extschema@.harthio_end_session(session_id text)
+RETURNS @extschema@.harthio_assignment
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_end_session(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_end_session(text) IS
+'End a session for everybody, in its next epoch; it can be claimed anew. Errors: 42704 unknown session, 42501 not a participant, 40001 retry';
+
+CREATE FUNCTION @extschema@.harthio_session(session_id text)
+RETURNS json
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_session(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_session(text) IS
+'The state of a session, as it is pushed, and its participants. Errors: 42704 unknown session, 42501 not a participant';
+
+--
+-- What operators and their backends call
+--
+CREATE FUNCTION @extschema@.harthio_providers(OUT provider text, OUT score double precision, OUT band text, OUT enabled boolean, OUT priority integer, OUT successes bigint, OUT failures bigint, OUT last_outcome_at timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_providers() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.harthio_providers() TO pg_monitor;
+COMMENT ON FUNCTION @extschema@.harthio_providers() IS
+'The providers and their live scores (0 to 100); band: excellent from 80, good from 60, poor from 40, failed below; successes and failures are verdicts';
+
+--
+-- What notifiers call
+--
+CREATE FUNCTION @extschema@.harthio_authorize(session_id text, participant_id text DEFAULT NULL)
+RETURNS boolean
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+REVOKE ALL ON FUNCTION @extschema@.harthio_authorize(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_authorize(text, text) IS
+'May the caller, by its request.jwt.claims, take part in the session? The session need not exist. Errors: 22023 invalid session id';
+
+CREATE FUNCTION @extschema@.harthio_snapshot(session_ids text[], OUT session_id text, OUT state json)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_snapshot(text[]) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_snapshot(text[]) IS
+'The current state of each of the sessions that exists';
+
+CREATE FUNCTION harthio.protocol_version()
+RETURNS integer
+AS 'MODULE_PATHNAME', 'harthio_protocol_version' LANGUAGE C STABLE;
+REVOKE ALL ON FUNCTION harthio.protocol_version() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.protocol_version() IS
+'What a notifier must speak. Errors: 55000 the library is not preloaded, or harthio.database is another database';
+
+-- refuse a server that is not prepared now, not at the first call
+SELECT harthio.protocol_version();
+
+--
+-- Rights for the roles of a Supabase-like setup and for the notifier's role,
+-- where they exist.  Others are granted by the operator.
+--
+DO $$
+DECLARE
+	client_functions constant text :=
+		'@extschema@.harthio_claim_provider(text, text, jsonb), '
+		'@extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text), '
+		'@extschema@.harthio_switch_provider(text, integer, text), '
+		'@extschema@.harthio_leave_session(text, text), '
+		'@extschema@.harthio_end_session(text), '
+		'@extschema@.harthio_session(text)';
+BEGIN
+	IF pg_catalog.to_regrole('authenticated') IS NOT NULL THEN
+		EXECUTE 'GRANT EXECUTE ON FUNCTION ' || client_functions || ' TO authenticated';
+	END IF;
+	IF pg_catalog.to_regrole('service_role') IS NOT NULL THEN
+		EXECUTE 'GRANT EXECUTE ON FUNCTION ' || client_functions || ' TO service_role';
+		GRANT EXECUTE ON FUNCTION @extschema@.harthio_providers() TO service_role;
+	END IF;
+	IF pg_catalog.to_regrole('harthio_notifier') IS NOT NULL THEN
+		GRANT USAGE ON SCHEMA harthio TO harthio_notifier;
+		GRANT EXECUTE ON FUNCTION
+			harthio.protocol_version(),
+			@extschema@.harthio_authorize(text, text),
+			@extschema@.harthio_snapshot(text[])
+			TO harthio_notifier;
+	END IF;
+END
+$$;

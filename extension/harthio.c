@@ -1,0 +1,191 @@
+/*-------------------------------------------------------------------------
+ *
+ * harthio.c
+ *	  Entry of the extension: settings, shared memory, the publisher.
+ *
+ * Everything that must exist before the first backend is arranged here, so
+ * the library has to be in shared_preload_libraries.  Loaded in any other
+ * way it does nothing, and each of its functions says what is missing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "harthio.h"
+
+#include "access/xlog.h"
+#include "access/xlogrecovery.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/guc.h"
+
+#include "change_ring.h"
+#include "publisher.h"
+#include "score.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(harthio_protocol_version);
+
+void _PG_init(void);
+
+/* Name of our LWLock tranche, and who uses which lock of it. */
+#define TRANCHE "harthio"
+enum
+{
+	LOCK_CHANGE_RING,
+	LOCK_SCORES,
+	LOCK_COUNT
+};
+
+char *harthio_database = NULL;
+int	  harthio_success_points = 5;
+int	  harthio_failure_points = 15;
+int	  harthio_min_score = 40;
+int	  harthio_max_participants = 0;
+int	  harthio_ring_size = 16384;
+
+static shmem_request_hook_type previous_shmem_request = NULL;
+static shmem_startup_hook_type previous_shmem_startup = NULL;
+
+static void
+define_settings(void)
+{
+	DefineCustomStringVariable("harthio.database",
+							   "Database that has the extension and its sessions.",
+							   "The publisher connects to it. One database per server has Harthio.",
+							   &harthio_database, "postgres",
+							   PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.success_points",
+							"Points by which a success verdict raises a provider's score.",
+							NULL,
+							&harthio_success_points, 5, 0, 100,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.failure_points",
+							"Points by which a failure verdict lowers a provider's score.",
+							NULL,
+							&harthio_failure_points, 15, 0, 100,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.min_score",
+							"Score below which a provider is chosen only when nothing else is left.",
+							NULL,
+							&harthio_min_score, 40, 0, 100,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.max_participants",
+							"Largest number of participants present in one session at a time.",
+							"0 means no limit. With a limit, joins of one session take turns.",
+							&harthio_max_participants, 0, 0, 100000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.ring_size",
+							"Changed sessions that can wait in shared memory for the publisher.",
+							"When they do not fit, notifiers are told to take snapshots; nothing is lost.",
+							&harthio_ring_size, 16384, 16, 1048576,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("harthio");
+}
+
+static void
+shmem_request(void)
+{
+	if (previous_shmem_request)
+		previous_shmem_request();
+
+	RequestAddinShmemSpace(change_ring_shmem_size());
+	RequestAddinShmemSpace(score_shmem_size());
+	RequestNamedLWLockTranche(TRANCHE, LOCK_COUNT);
+}
+
+static void
+shmem_startup(void)
+{
+	LWLockPadded *locks;
+
+	if (previous_shmem_startup)
+		previous_shmem_startup();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	locks = GetNamedLWLockTranche(TRANCHE);
+	change_ring_shmem_init(&locks[LOCK_CHANGE_RING].lock);
+	score_shmem_init(&locks[LOCK_SCORES].lock);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+_PG_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+
+	define_settings();
+
+	previous_shmem_request = shmem_request_hook;
+	shmem_request_hook = shmem_request;
+	previous_shmem_startup = shmem_startup_hook;
+	shmem_startup_hook = shmem_startup;
+
+	change_ring_watch_transactions();
+	publisher_register();
+}
+
+void
+harthio_require_ready(void)
+{
+	static bool ready = false; /* true is for the life of the backend */
+
+	if (ready)
+		return;
+
+	if (!change_ring_attached())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("harthio is not preloaded"),
+				 errdetail("Its shared memory and its publisher exist only when the library is loaded at server start."),
+				 errhint("Add \"harthio\" to shared_preload_libraries and restart the server.")));
+
+	if (strcmp(get_database_name(MyDatabaseId), harthio_database) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("harthio serves another database of this server"),
+				 errdetail("This is database \"%s\", but harthio.database is \"%s\".",
+						   get_database_name(MyDatabaseId), harthio_database),
+				 errhint("Connect to that database, or set harthio.database and restart the server.")));
+
+	ready = true;
+}
+
+void
+harthio_serialization_failure(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent change of the session"),
+			 errdetail("Another transaction changed it after this transaction's snapshot was taken."),
+			 errhint("The transaction might succeed if retried.")));
+}
+
+int
+harthio_generation(void)
+{
+	TimeLineID timeline;
+
+	if (RecoveryInProgress())
+		GetXLogReplayRecPtr(&timeline);
+	else
+		timeline = GetWALInsertionTimeLine();
+
+	return (int) timeline;
+}
+
+/*
+ * The install script calls this to refuse an unfit server at once; notifiers
+ * call it to find out whether they speak the same language.
+ */
+Datum
+harthio_protocol_version(PG_FUNCTION_ARGS)
+{
+	harthio_require_ready();
+	PG_RETURN_INT32(HARTHIO_PROTOCOL_VERSION);
+}

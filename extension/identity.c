@@ -1,0 +1,125 @@
+/*-------------------------------------------------------------------------
+ *
+ * identity.c
+ *	  Who calls: from request.jwt.claims, as PostgREST and Supabase set it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "identity.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+
+#include "arguments.h"
+#include "harthio.h"
+
+PG_FUNCTION_INFO_V1(harthio_authorize);
+
+#define CLAIMS_SETTING "request.jwt.claims"
+#define TRUSTED_ROLE   "service_role"
+
+/* The claims of the request, or NULL if it has none. */
+static Jsonb *
+claims_of_request(void)
+{
+	const char *setting = GetConfigOption(CLAIMS_SETTING, true, false);
+	Jsonb	   *claims;
+
+	/* a setting that was SET LOCAL once is empty afterwards, not missing */
+	if (setting == NULL || setting[0] == '\0')
+		return NULL;
+
+	claims = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(setting)));
+	if (!JB_ROOT_IS_OBJECT(claims))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is not a JSON object", CLAIMS_SETTING),
+				 errhint("Set it to the claims of the caller's JWT, or leave it empty.")));
+	return claims;
+}
+
+/* A claim that is a string, or NULL. */
+static char *
+claim_string(Jsonb *claims, const char *name)
+{
+	JsonbValue value;
+
+	if (getKeyJsonValueFromContainer(&claims->root, name, strlen(name), &value) == NULL ||
+		value.type != jbvString)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/*
+ * Find out who calls, or why the caller may not be the one it says.
+ */
+static bool
+identify(char *given, Identity *identity, const char **refusal)
+{
+	Jsonb *claims = claims_of_request();
+	char  *role = claims ? claim_string(claims, "role") : NULL;
+	char  *sub = claims ? claim_string(claims, "sub") : NULL;
+
+	identity->trusted = claims == NULL ||
+						(role != NULL && strcmp(role, TRUSTED_ROLE) == 0);
+	identity->participant_id = sub;
+
+	if (identity->trusted)
+	{
+		if (given != NULL)
+			identity->participant_id = given;
+		else if (sub == NULL)
+			identity->participant_id = GetUserNameFromId(GetSessionUserId(), false);
+	}
+	else if (sub == NULL)
+	{
+		*refusal = "The caller's JWT has no claim \"sub\".";
+		return false;
+	}
+	else if (given != NULL && strcmp(given, sub) != 0)
+	{
+		*refusal = "The caller's JWT names another participant in its claim \"sub\".";
+		return false;
+	}
+
+	if (identity->participant_id == sub && sub != NULL)
+		check_participant_id(sub);
+	return true;
+}
+
+Identity
+identity_of_caller(char *given)
+{
+	Identity	identity;
+	const char *refusal;
+
+	if (!identify(given, &identity, &refusal))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("caller cannot take part as this participant"),
+				 errdetail_internal("%s", refusal),
+				 errhint("Sign in as that participant, or call as %s.", TRUSTED_ROLE)));
+	return identity;
+}
+
+/*
+ * May the caller take part in the session?  For notifiers, who ask before
+ * they let a client hear of it; the session need not exist yet.
+ */
+Datum
+harthio_authorize(PG_FUNCTION_ARGS)
+{
+	Identity	identity;
+	const char *refusal;
+
+	harthio_require_ready();
+	argument_session_id(fcinfo, 0);
+
+	PG_RETURN_BOOL(identify(argument_optional_participant_id(fcinfo, 1),
+							&identity, &refusal));
+}

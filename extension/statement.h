@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.h
+ *	  SQL statements run from C: prepared once a backend, read by column.
+ *
+ * A Statement is a static variable of the file that uses it.  All calls need an
+ * open SPI connection.  Every function that gets here has the search_path
+ * "pg_catalog, pg_temp", set by its definition or by the publisher.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef HARTHIO_STATEMENT_H
+#define HARTHIO_STATEMENT_H
+
+#include "executor/spi.h"
+
+#define STATEMENT_MAX_ARGS 8
+
+typedef struct Statement
+{
+	const char *text; /* one statement with parameters $1 .. $nargs */
+	int			nargs;
+	Oid			argtypes[STATEMENT_MAX_ARGS];
+	SPIPlanPtr	plan; /* NULL until first run */
+} Statement;
+
+/*
+ * Run it in the transaction's own view of the data and return the number of
+ * rows.  nulls is NULL, or a string with 'n' for each argument that is null.
+ */
+extern uint64 statement_run(Statement *statement, Datum *args, const char *nulls);
+
+/* Run a SELECT on what is committed now, whatever the isolation level. */
+extern uint64 statement_run_latest(Statement *statement, Datum *args);
+
+/* Columns (counted from 1) of a row (counted from 0) of the last result. */
+extern Datum	   column_datum(uint64 row, int column, bool *isnull);
+extern bool		   column_bool(uint64 row, int column);
+extern int		   column_int(uint64 row, int column);
+extern TimestampTz column_timestamp(uint64 row, int column);
+
+/* A copy that lives as long as the SPI connection, or NULL for null. */
+extern char *column_string(uint64 row, int column);
+
+#endif /* HARTHIO_STATEMENT_H */

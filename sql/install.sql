@@ -1,0 +1,56 @@
+--
+-- What CREATE EXTENSION makes, and for whom.
+--
+CREATE ROLE authenticated;
+CREATE ROLE service_role;
+CREATE ROLE harthio_notifier;
+CREATE ROLE regress_stranger;
+CREATE EXTENSION harthio;
+
+-- one database per server has it, and another one says so
+\c postgres
+CREATE EXTENSION harthio;
+\c harthio_regression
+
+-- the surface: names, arguments, results
+SELECT p.oid::regprocedure AS function, pg_get_function_result(p.oid) AS result
+  FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
+ WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'harthio')
+   AND d.classid = 'pg_proc'::regclass
+ ORDER BY p.proname;
+
+SELECT proname, pg_get_function_arguments(oid) FROM pg_proc
+ WHERE proname LIKE 'harthio\_%' ORDER BY proname;
+
+SELECT attname, atttypid::regtype FROM pg_attribute
+ WHERE attrelid = 'harthio_assignment'::regclass ORDER BY attnum;
+
+-- the providers that come with it
+SELECT * FROM harthio.provider ORDER BY provider;
+
+-- who may call what
+SELECT p.proname, r.role
+  FROM pg_proc p, (VALUES ('authenticated'), ('service_role'), ('harthio_notifier'),
+                          ('regress_stranger')) AS r(role)
+ WHERE p.oid IN (SELECT objid FROM pg_depend WHERE deptype = 'e' AND classid = 'pg_proc'::regclass
+                    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'harthio'))
+   AND has_function_privilege(r.role, p.oid, 'EXECUTE')
+ ORDER BY p.proname, r.role;
+
+-- no client role has any right on a table
+SELECT c.relname, r.role
+  FROM pg_class c, (VALUES ('authenticated'), ('service_role'), ('harthio_notifier'),
+                           ('regress_stranger')) AS r(role)
+ WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind = 'r'
+   AND has_any_column_privilege(r.role, c.oid, 'SELECT, INSERT, UPDATE');
+
+-- everything says what it is
+SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+ WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+   AND obj_description(c.oid, 'pg_class') IS NULL;
+SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
+ WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'harthio')
+   AND d.classid = 'pg_proc'::regclass AND obj_description(p.oid, 'pg_proc') IS NULL;
+
+-- a notifier asks this first
+SELECT harthio.protocol_version();
