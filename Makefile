@@ -24,13 +24,16 @@ OBJS = \
 	extension/state.o
 DATA = $(wildcard extension/harthio--*.sql)
 
-PG_CPPFLAGS = -I$(CURDIR)/extension -DHARTHIO_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -I$(CURDIR)/extension
 PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare
+EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
 REGRESS = install claim outcome choice switch lifecycle identity privileges errors scores transactions
 REGRESS_OPTS = --dbname=harthio_regression
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read
+TAP_TESTS = 1
+PROVE_TESTS = tests/recovery/*.pl
 ISOLATION_OPTS = --inputdir=tests/isolation --dbname=harthio_regression
 
 # bitcode would inline nothing here: the work is done by SPI
@@ -42,6 +45,10 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+else
+all install installcheck:
+	@echo "PostgreSQL's server headers are missing; make run and make test install them" >&2
+	@exit 1
 endif
 
 # not part of `all`: who installs the extension need not have libwebsockets
@@ -52,6 +59,10 @@ clean-notifier:
 	$(MAKE) -C notifier clean
 
 $(OBJS): $(wildcard extension/*.h)
+
+# PGXN's metadata, for a release
+META.json: META.json.in harthio.control
+	sed 's/@EXTVERSION@/$(EXTVERSION)/g' $< >$@
 
 run:
 	@scripts/run

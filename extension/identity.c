@@ -49,7 +49,7 @@ claim_string(Jsonb *claims, const char *name)
 {
 	JsonbValue value;
 
-	if (getKeyJsonValueFromContainer(&claims->root, name, strlen(name), &value) == NULL ||
+	if (getKeyJsonValueFromContainer(&claims->root, name, (int) strlen(name), &value) == NULL ||
 		value.type != jbvString)
 		return NULL;
 	return pnstrdup(value.val.string.val, value.val.string.len);

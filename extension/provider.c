@@ -83,7 +83,7 @@ fill_room_template(const char *template, const char *session_id)
 	initStringInfo(&room);
 	while ((placeholder = strstr(template, SESSION_PLACEHOLDER)) != NULL)
 	{
-		appendBinaryStringInfo(&room, template, placeholder - template);
+		appendBinaryStringInfo(&room, template, (int) (placeholder - template));
 		appendStringInfoString(&room, session_id);
 		template = placeholder + strlen(SESSION_PLACEHOLDER);
 	}

@@ -1,0 +1,75 @@
+# What is there after a restart, a crash, and the death of the publisher?
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "harthio.database = 'postgres'\nrestart_after_crash = on");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION harthio');
+
+sub scores
+{
+	return $node->safe_psql('postgres',
+		'SELECT provider, score, successes, failures FROM harthio_providers()');
+}
+
+sub publisher
+{
+	return $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'harthio publisher'");
+}
+
+$node->safe_psql('postgres', q{
+	SELECT harthio_claim_provider('s', 'alice');
+	SELECT harthio_report_outcome('s', 1, true, participant_id => 'alice');
+	SELECT harthio_report_outcome('s', 1, false, participant_id => 'alice');
+});
+my $learnt = "daily|70|1|1\np2p|60|0|0";
+is(scores(), $learnt, 'scores moved');
+
+# a clean stop writes down what the last second has not
+$node->restart;
+is(scores(), $learnt, 'a restart finds the scores');
+is($node->safe_psql('postgres', "SELECT epoch, provider FROM harthio_claim_provider('s', 'bob')"),
+	'2|p2p', 'and the session where it was');
+
+# a crash finds what was written down
+$node->safe_psql('postgres', "SELECT harthio_report_outcome('s', 2, true, participant_id => 'bob')");
+$learnt = "daily|70|1|1\np2p|65|1|0";
+$node->poll_query_until('postgres',
+	"SELECT EXISTS (SELECT FROM harthio.provider_score WHERE provider = 'p2p' AND score = 65)")
+  or die 'scores were not written down';
+# they are committed without waiting for the disk; this waits
+$node->safe_psql('postgres', 'CHECKPOINT');
+$node->stop('immediate');
+$node->start;
+is(scores(), $learnt, 'a crash finds the scores that were written down');
+is($node->safe_psql('postgres', "SELECT epoch, provider FROM harthio_claim_provider('s', 'bob')"),
+	'2|p2p', 'and the session where it was');
+
+# the publisher can be ended like any backend
+$node->poll_query_until('postgres',
+	"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'harthio publisher')");
+my $first = publisher();
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($first)");
+$node->poll_query_until('postgres',
+	"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'harthio publisher' AND pid <> $first)")
+  or die 'the publisher did not come back';
+pass('the publisher comes back');
+
+# kill -9 of it makes the server start over
+my $second = publisher();
+kill 'KILL', $second;
+$node->poll_query_until('postgres',
+	"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'harthio publisher' AND pid <> $second)")
+  or die 'the publisher did not come back';
+is($node->safe_psql('postgres', "SELECT epoch, provider FROM harthio_claim_provider('s', 'bob')"),
+	'2|p2p', 'after kill -9 of the publisher the session is where it was');
+is(scores(), $learnt, 'and so are the scores');
+
+$node->stop;
+done_testing();
