@@ -27,8 +27,7 @@ sub await
 		return 1 if $heard =~ $pattern;
 		usleep(10_000);
 	}
-	diag($heard);
-	return 0;
+	die "did not hear $pattern, but:\n$heard";
 }
 
 sub claim { return "SELECT harthio_claim_provider('$_[0]', 'alice');"; }
