@@ -2,6 +2,7 @@
 -- What an unprivileged role can do, and what it cannot make us do.
 --
 SELECT epoch FROM harthio_claim_provider('privileges', 'alice');
+CREATE SCHEMA hostile AUTHORIZATION authenticated;
 
 -- without a grant: nothing
 SET ROLE regress_stranger;
@@ -35,12 +36,12 @@ CREATE TEMP TABLE assignment (session_id text, epoch integer, provider text, roo
 INSERT INTO assignment VALUES ('hostile', 1, 'evil', 'evil');
 CREATE TEMP TABLE provider (provider text, base_score integer, room_template text, priority integer, enabled boolean);
 INSERT INTO provider VALUES ('evil', 100, 'evil', 0, true);
-CREATE FUNCTION pg_temp.never(text, text) RETURNS boolean LANGUAGE plpgsql AS
+CREATE FUNCTION hostile.never(text, text) RETURNS boolean LANGUAGE plpgsql AS
 	$$ BEGIN RAISE EXCEPTION 'the caller''s operator was used as %', current_user; END $$;
-CREATE OPERATOR pg_temp.= (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_temp.never);
-CREATE FUNCTION pg_temp.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS
+CREATE OPERATOR hostile.= (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.never);
+CREATE FUNCTION hostile.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS
 	$$ BEGIN RAISE EXCEPTION 'the caller''s function was used as %', current_user; END $$;
-SET search_path = pg_temp, pg_catalog, public;
+SET search_path = pg_temp, hostile, pg_catalog, public;
 SELECT epoch, provider <> 'evil' AS ours FROM harthio_claim_provider('hostile');
 SELECT epoch FROM harthio_report_outcome('hostile', 1, true);
 SELECT epoch, provider <> 'evil' AS ours FROM harthio_report_outcome('hostile', 1, false);
@@ -51,7 +52,7 @@ SELECT epoch FROM harthio_end_session('hostile');
 RESET search_path;
 RESET request.jwt.claims;
 RESET ROLE;
-DROP OPERATOR pg_temp.= (text, text);
+DROP SCHEMA hostile CASCADE;
 
 -- the notifier's role asks its three questions
 SET ROLE harthio_notifier;

@@ -61,9 +61,18 @@ $node->safe_psql('postgres',
 	"SELECT count((harthio_claim_provider('many-' || n, 'alice')).epoch) FROM generate_series(1, 100) n");
 ok(await(qr/"resync":true/), 'a full ring makes everybody take snapshots');
 
-$heard = '';
+# the same when the publisher cannot follow
 my $publisher = $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE backend_type = 'harthio publisher'");
+$heard = '';
+kill 'STOP', $publisher;
+$node->safe_psql('postgres', claim("one-of-many-$_")) for 1 .. 20;
+kill 'CONT', $publisher;
+ok(await(qr/"resync":true/), 'so does one that fills up bit by bit');
+like($heard, qr/"one-of-many-16"/, 'what fitted is told');
+unlike($heard, qr/"one-of-many-17"/, 'what did not is not');
+
+$heard = '';
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($publisher)");
 $node->safe_psql('postgres', claim('meanwhile'));
 ok(await(qr/"resync":true/), 'so does the death of the publisher');
