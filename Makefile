@@ -20,6 +20,7 @@ OBJS = \
 	extension/provider.o \
 	extension/publisher.o \
 	extension/statement.o \
+	extension/row.o \
 	extension/score.o \
 	extension/state.o
 DATA = $(wildcard extension/harthio--*.sql)

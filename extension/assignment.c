@@ -29,28 +29,12 @@
 #include "harthio.h"
 #include "participant.h"
 #include "provider.h"
+#include "row.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(harthio_claim_provider);
 PG_FUNCTION_INFO_V1(harthio_switch_provider);
 PG_FUNCTION_INFO_V1(harthio_end_session);
-
-static Statement current_statement = {
-	.text = "SELECT epoch, provider, room, reason, claimed_by, assigned_at"
-			"  FROM harthio.assignment WHERE session_id = $1"
-			" ORDER BY epoch DESC LIMIT 1",
-	.nargs = 1,
-	.argtypes = {TEXTOID},
-};
-
-static Statement insert_statement = {
-	.text = "INSERT INTO harthio.assignment (session_id, epoch, provider, room, reason, claimed_by, generation)"
-			" VALUES ($1, $2, $3, $4, $5, $6, $7)"
-			" ON CONFLICT (session_id, epoch) DO NOTHING"
-			" RETURNING assigned_at",
-	.nargs = 7,
-	.argtypes = {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT4OID},
-};
 
 /* Joining: many at a time, but not while the session is being ended. */
 static Statement lock_to_join_statement = {
@@ -72,44 +56,53 @@ static Statement lock_to_end_statement = {
 	.argtypes = {TEXTOID},
 };
 
-static bool
-read_current(const char *session_id, Assignment *current, uint64 rows)
+static Datum
+text_or_null(const char *string, bool *isnull)
 {
-	if (rows == 0)
-		return false;
+	*isnull = string == NULL;
+	return string ? CStringGetTextDatum(string) : (Datum) 0;
+}
 
-	current->session_id = session_id;
-	current->epoch = column_int(0, 1);
-	current->provider = column_string(0, 2);
-	current->room = column_string(0, 3);
-	current->reason = column_string(0, 4);
-	current->claimed_by = column_string(0, 5);
-	current->assigned_at = column_timestamp(0, 6);
-	current->is_new = false;
-	return true;
+/*
+ * The newest assignment of a session as this transaction sees it, or as it is
+ * committed now.
+ */
+static bool
+read_newest(const char *session_id, bool latest, Assignment *newest)
+{
+	Relation  table = row_open("assignment", AccessShareLock);
+	HeapTuple tuple = row_find_last(table, 1, &session_id, latest);
+	bool	  isnull;
+
+	if (tuple != NULL)
+	{
+		newest->session_id = session_id;
+		newest->epoch = DatumGetInt32(row_value(tuple, ASSIGNMENT_EPOCH, table, &isnull));
+		newest->provider = row_text(tuple, ASSIGNMENT_PROVIDER, table);
+		newest->room = row_text(tuple, ASSIGNMENT_ROOM, table);
+		newest->reason = row_text(tuple, ASSIGNMENT_REASON, table);
+		newest->claimed_by = row_text(tuple, ASSIGNMENT_CLAIMED_BY, table);
+		newest->assigned_at = DatumGetTimestampTz(row_value(tuple, ASSIGNMENT_ASSIGNED_AT, table, &isnull));
+		newest->is_new = false;
+	}
+	row_close(table);
+	return tuple != NULL;
 }
 
 bool
 assignment_current(const char *session_id, Assignment *current)
 {
-	Datum	   args[] = {CStringGetTextDatum(session_id)};
-	Assignment seen = {0};
+	bool	   exists = read_newest(session_id, false, current);
+	Assignment latest;
 
 	/*
 	 * Under REPEATABLE READ and above, what this transaction can see may be
 	 * history already, and an answer from it would be a wrong one.
 	 */
-	if (IsolationUsesXactSnapshot())
-	{
-		read_current(session_id, &seen, statement_run(&current_statement, args, NULL));
-		if (!read_current(session_id, current, statement_run_latest(&current_statement, args)))
-			return false;
-		if (seen.epoch != current->epoch)
-			harthio_serialization_failure();
-		return true;
-	}
-
-	return read_current(session_id, current, statement_run(&current_statement, args, NULL));
+	if (IsolationUsesXactSnapshot() && read_newest(session_id, true, &latest) &&
+		(!exists || current->epoch != latest.epoch))
+		harthio_serialization_failure();
+	return exists;
 }
 
 void
@@ -153,30 +146,30 @@ assignment_check_open(const Assignment *current)
 static bool
 make_epoch(Assignment *next, const Choice *choice, const char *reason, const char *by)
 {
-	Datum args[7];
-	char  nulls[] = "       ";
-
-	args[0] = CStringGetTextDatum(next->session_id);
-	args[1] = Int32GetDatum(next->epoch);
-	args[2] = choice ? CStringGetTextDatum(choice->provider) : (Datum) 0;
-	args[3] = choice ? CStringGetTextDatum(choice->room) : (Datum) 0;
-	args[4] = CStringGetTextDatum(reason);
-	args[5] = CStringGetTextDatum(by);
-	args[6] = Int32GetDatum(harthio_generation());
-	if (choice == NULL)
-		nulls[2] = nulls[3] = 'n';
-
-	if (statement_run(&insert_statement, args, nulls) == 0)
-		return false;
+	Relation table = row_open("assignment", RowExclusiveLock);
+	Datum	 values[ASSIGNMENT_GENERATION] = {0};
+	bool	 nulls[ASSIGNMENT_GENERATION] = {0};
 
 	next->provider = choice ? choice->provider : NULL;
 	next->room = choice ? choice->room : NULL;
 	next->reason = pstrdup(reason);
 	next->claimed_by = pstrdup(by);
-	next->assigned_at = column_timestamp(0, 1);
-	next->is_new = true;
-	change_session(next->session_id);
-	return true;
+	next->assigned_at = GetCurrentTimestamp();
+
+	values[ASSIGNMENT_SESSION_ID - 1] = CStringGetTextDatum(next->session_id);
+	values[ASSIGNMENT_EPOCH - 1] = Int32GetDatum(next->epoch);
+	values[ASSIGNMENT_PROVIDER - 1] = text_or_null(next->provider, &nulls[ASSIGNMENT_PROVIDER - 1]);
+	values[ASSIGNMENT_ROOM - 1] = text_or_null(next->room, &nulls[ASSIGNMENT_ROOM - 1]);
+	values[ASSIGNMENT_REASON - 1] = CStringGetTextDatum(reason);
+	values[ASSIGNMENT_CLAIMED_BY - 1] = CStringGetTextDatum(by);
+	values[ASSIGNMENT_ASSIGNED_AT - 1] = TimestampTzGetDatum(next->assigned_at);
+	values[ASSIGNMENT_GENERATION - 1] = Int32GetDatum(harthio_generation());
+
+	next->is_new = row_insert(table, values, nulls);
+	row_close(table);
+	if (next->is_new)
+		change_session(next->session_id);
+	return next->is_new;
 }
 
 /*
@@ -204,20 +197,20 @@ lock_session(Statement *lock_statement, const char *session_id)
 }
 
 /*
- * Be told the session's assignment as somebody who is joining it.  Whoever
- * finds no open session opens it; of several who do, all but one go round
- * again and find it.
+ * Be told the session's assignment as somebody who is joining it; exists says
+ * whether it was there a moment ago.  Whoever finds no open session opens it;
+ * of several who do, all but one go round again and find it.
  */
 static void
-claim(const char *session_id, const char *participant_id, Assignment *result)
+claim(const char *session_id, const char *participant_id, bool exists, Assignment *result)
 {
 	Statement *lock_statement = harthio_max_participants > 0 ? &lock_to_count_statement : &lock_to_join_statement;
 
-	for (;;)
+	for (;; exists = true)
 	{
 		int next_epoch = 1;
 
-		if (lock_session(lock_statement, session_id))
+		if (exists && lock_session(lock_statement, session_id))
 		{
 			assignment_require(session_id, result);
 			if (result->provider != NULL)
@@ -235,6 +228,7 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	char	  *session_id;
 	Identity   identity;
 	Datum	   info;
+	bool	   exists;
 	Assignment result;
 	Datum	   answer;
 
@@ -246,10 +240,11 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	SPI_connect();
 
 	/* a reload, or a second tab: nothing to write */
-	if (!assignment_current(session_id, &result) || result.provider == NULL ||
+	exists = assignment_current(session_id, &result);
+	if (!exists || result.provider == NULL ||
 		!participant_has_joined(session_id, identity.participant_id, info))
 	{
-		claim(session_id, identity.participant_id, &result);
+		claim(session_id, identity.participant_id, exists, &result);
 		participant_join(session_id, identity.participant_id, info);
 	}
 
@@ -343,13 +338,6 @@ harthio_end_session(PG_FUNCTION_ARGS)
 	SPI_finish();
 
 	return answer;
-}
-
-static Datum
-text_or_null(const char *string, bool *isnull)
-{
-	*isnull = string == NULL;
-	return string ? CStringGetTextDatum(string) : (Datum) 0;
 }
 
 Datum

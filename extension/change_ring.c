@@ -36,6 +36,7 @@ typedef struct ChangeRing
 	LWLock		   *lock;						/* in the main tranche array, never changes */
 	int				size;						/* entries in ids, never changes */
 	Latch		   *publisher;					/* its process latch (shared memory), or NULL */
+	bool			publisher_awake;			/* it will look again before it sleeps */
 	bool			overflowed;					/* ids were left out since the last drain */
 	uint64			head;						/* next to be taken */
 	uint64			tail;						/* next to be filled; tail - head <= size */
@@ -171,14 +172,8 @@ apply_scores(void)
 }
 
 static void
-take_effect(void)
+ring_push_pending(void)
 {
-	bool wake = apply_scores();
-
-	if (pending.nsessions == 0 && !pending.all_sessions && !wake)
-		return;
-
-	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < pending.nsessions; i++)
 	{
 		if (ring->tail - ring->head >= (uint64) ring->size)
@@ -192,9 +187,24 @@ take_effect(void)
 	}
 	if (pending.all_sessions)
 		ring->overflowed = true;
-	if (ring->publisher != NULL)
-		SetLatch(ring->publisher);
+}
+
+static void
+take_effect(void)
+{
+	bool   wake = apply_scores();
+	Latch *publisher;
+
+	if (pending.nsessions == 0 && !pending.all_sessions && !wake)
+		return;
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	ring_push_pending();
+	publisher = ring->publisher_awake ? NULL : ring->publisher;
 	LWLockRelease(ring->lock);
+
+	if (publisher != NULL)
+		SetLatch(publisher);
 }
 
 static void
@@ -267,13 +277,15 @@ change_ring_attach_publisher(void)
 {
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	ring->publisher = MyLatch;
+	ring->publisher_awake = true;
 	LWLockRelease(ring->lock);
 	before_shmem_exit(detach_publisher, (Datum) 0);
 }
 
 /*
  * Take up to max ids out of the ring and say whether some were left out of it
- * since the last call.
+ * since the last call.  After a call that finds nothing, and only then, what
+ * comes into the ring sets the publisher's latch.
  */
 int
 change_ring_drain(SessionIdBuffer *ids, int max, bool *overflowed)
@@ -289,6 +301,7 @@ change_ring_drain(SessionIdBuffer *ids, int max, bool *overflowed)
 	}
 	*overflowed = ring->overflowed;
 	ring->overflowed = false;
+	ring->publisher_awake = count > 0 || *overflowed;
 	LWLockRelease(ring->lock);
 
 	return count;

@@ -5,12 +5,14 @@
 
 --
 -- Tables.  Clients have no rights on them: they call the functions below.
+-- The library reads and writes some by column number (extension/row.h).
+-- Names are compared as bytes, which needs no locale and is faster.
 --
 CREATE SCHEMA harthio;
 COMMENT ON SCHEMA harthio IS 'Harthio: one video provider for everybody in a session';
 
 CREATE TABLE harthio.provider (
-	provider text PRIMARY KEY
+	provider text COLLATE "C" PRIMARY KEY
 		CHECK (provider ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
 	base_score integer NOT NULL
 		CHECK (base_score BETWEEN 0 AND 100),
@@ -31,7 +33,7 @@ INSERT INTO harthio.provider (provider, base_score, room_template, priority) VAL
 	('p2p', 60, '{session_id}', 2);
 
 CREATE TABLE harthio.provider_score (
-	provider text PRIMARY KEY REFERENCES harthio.provider ON DELETE CASCADE,
+	provider text COLLATE "C" PRIMARY KEY REFERENCES harthio.provider ON DELETE CASCADE,
 	score double precision NOT NULL,
 	successes bigint NOT NULL,
 	failures bigint NOT NULL,
@@ -44,9 +46,9 @@ COMMENT ON COLUMN harthio.provider_score.failures IS 'failure verdicts';
 COMMENT ON COLUMN harthio.provider_score.last_outcome_at IS 'time of the last verdict';
 
 CREATE TABLE harthio.assignment (
-	session_id text NOT NULL,
+	session_id text COLLATE "C" NOT NULL,
 	epoch integer NOT NULL CHECK (epoch >= 1),
-	provider text,
+	provider text COLLATE "C",
 	room text,
 	reason text NOT NULL,
 	claimed_by text NOT NULL,
@@ -65,8 +67,8 @@ COMMENT ON COLUMN harthio.assignment.claimed_by IS 'participant who caused this 
 COMMENT ON COLUMN harthio.assignment.generation IS 'timeline of the database when the row was written';
 
 CREATE TABLE harthio.participant (
-	session_id text NOT NULL,
-	participant_id text NOT NULL,
+	session_id text COLLATE "C" NOT NULL,
+	participant_id text COLLATE "C" NOT NULL,
 	info jsonb NOT NULL DEFAULT '{}',
 	joined_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	left_at timestamptz,
@@ -78,12 +80,12 @@ COMMENT ON COLUMN harthio.participant.info IS 'what the participant said of itse
 COMMENT ON COLUMN harthio.participant.left_at IS 'null while the participant is there';
 
 CREATE TABLE harthio.outcome (
-	session_id text NOT NULL,
+	session_id text COLLATE "C" NOT NULL,
 	epoch integer NOT NULL,
-	participant_id text NOT NULL,
+	participant_id text COLLATE "C" NOT NULL,
 	success boolean NOT NULL,
 	verdict boolean NOT NULL,
-	provider text NOT NULL,
+	provider text COLLATE "C" NOT NULL,
 	connect_ms integer CHECK (connect_ms >= 0),
 	detail jsonb NOT NULL DEFAULT '{}',
 	reported_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),

@@ -16,36 +16,24 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 #include "arguments.h"
 #include "assignment.h"
 #include "harthio.h"
+#include "row.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(harthio_leave_session);
 
-static Statement presence_statement = {
-	.text = "SELECT left_at IS NULL FROM harthio.participant"
+/* For who was here before; an empty info is no news. */
+static Statement rejoin_statement = {
+	.text = "UPDATE harthio.participant SET"
+			"       joined_at = CASE WHEN left_at IS NULL THEN joined_at ELSE clock_timestamp() END,"
+			"       left_at = NULL,"
+			"       info = CASE WHEN $3 = '{}' THEN info ELSE $3 END"
 			" WHERE session_id = $1 AND participant_id = $2",
-	.nargs = 2,
-	.argtypes = {TEXTOID, TEXTOID},
-};
-
-/* An empty info is no news: whoever reloads need not repeat it. */
-static Statement joined_statement = {
-	.text = "SELECT left_at IS NULL AND ($3 = '{}' OR info = $3) FROM harthio.participant"
-			" WHERE session_id = $1 AND participant_id = $2",
-	.nargs = 3,
-	.argtypes = {TEXTOID, TEXTOID, JSONBOID},
-};
-
-static Statement join_statement = {
-	.text = "INSERT INTO harthio.participant AS p (session_id, participant_id, info)"
-			" VALUES ($1, $2, $3)"
-			" ON CONFLICT (session_id, participant_id) DO UPDATE"
-			"    SET joined_at = CASE WHEN p.left_at IS NULL THEN p.joined_at ELSE excluded.joined_at END,"
-			"        left_at = NULL,"
-			"        info = CASE WHEN excluded.info = '{}' THEN p.info ELSE excluded.info END",
 	.nargs = 3,
 	.argtypes = {TEXTOID, TEXTOID, JSONBOID},
 };
@@ -78,24 +66,78 @@ static Statement leave_all_statement = {
 	.argtypes = {TEXTOID},
 };
 
+static HeapTuple
+find(Relation table, const char *session_id, const char *participant_id)
+{
+	const char *key[] = {session_id, participant_id};
+
+	return row_find_last(table, 2, key, false);
+}
+
+static bool
+is_present(HeapTuple tuple, Relation table)
+{
+	bool isnull;
+
+	row_value(tuple, PARTICIPANT_LEFT_AT, table, &isnull);
+	return isnull;
+}
+
 Presence
 participant_presence(const char *session_id, const char *participant_id)
 {
-	Datum args[] = {CStringGetTextDatum(session_id),
-					CStringGetTextDatum(participant_id)};
+	Relation  table = row_open("participant", AccessShareLock);
+	HeapTuple tuple = find(table, session_id, participant_id);
+	Presence  presence = PRESENCE_NEVER;
 
-	if (statement_run(&presence_statement, args, NULL) == 0)
-		return PRESENCE_NEVER;
-	return column_bool(0, 1) ? PRESENCE_PRESENT : PRESENCE_LEFT;
+	if (tuple != NULL)
+		presence = is_present(tuple, table) ? PRESENCE_PRESENT : PRESENCE_LEFT;
+	row_close(table);
+	return presence;
+}
+
+/* Would joining with this info change the one that is stored? */
+static bool
+is_news(HeapTuple tuple, Relation table, Jsonb *info)
+{
+	bool   isnull;
+	Jsonb *stored;
+
+	if (JB_ROOT_COUNT(info) == 0)
+		return false;
+	stored = DatumGetJsonbP(row_value(tuple, PARTICIPANT_INFO, table, &isnull));
+	return compareJsonbContainers(&stored->root, &info->root) != 0;
 }
 
 bool
 participant_has_joined(const char *session_id, const char *participant_id, Datum info)
 {
-	Datum args[] = {CStringGetTextDatum(session_id),
-					CStringGetTextDatum(participant_id), info};
+	Relation  table = row_open("participant", AccessShareLock);
+	HeapTuple tuple = find(table, session_id, participant_id);
+	bool	  joined = tuple != NULL && is_present(tuple, table) &&
+				  !is_news(tuple, table, DatumGetJsonbP(info));
 
-	return statement_run(&joined_statement, args, NULL) > 0 && column_bool(0, 1);
+	row_close(table);
+	return joined;
+}
+
+static bool
+insert_participant(const char *session_id, const char *participant_id, Datum info)
+{
+	Relation table = row_open("participant", RowExclusiveLock);
+	Datum	 values[PARTICIPANT_LEFT_AT] = {0};
+	bool	 nulls[PARTICIPANT_LEFT_AT] = {0};
+	bool	 inserted;
+
+	values[PARTICIPANT_SESSION_ID - 1] = CStringGetTextDatum(session_id);
+	values[PARTICIPANT_ID - 1] = CStringGetTextDatum(participant_id);
+	values[PARTICIPANT_INFO - 1] = info;
+	values[PARTICIPANT_JOINED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	nulls[PARTICIPANT_LEFT_AT - 1] = true;
+
+	inserted = row_insert(table, values, nulls);
+	row_close(table);
+	return inserted;
 }
 
 void
@@ -117,7 +159,9 @@ participant_join(const char *session_id, const char *participant_id, Datum info)
 					 errhint("Try again when somebody has left.")));
 	}
 
-	statement_run(&join_statement, args, NULL);
+	if (!insert_participant(session_id, participant_id, info) &&
+		statement_run(&rejoin_statement, args, NULL) == 0)
+		harthio_serialization_failure();
 }
 
 /*

@@ -9,57 +9,53 @@
 
 #include "provider.h"
 
+#include "access/genam.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "nodes/value.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "change_ring.h"
 #include "harthio.h"
-#include "statement.h"
+#include "row.h"
 #include "score.h"
+#include "statement.h"
 
 PG_FUNCTION_INFO_V1(harthio_providers);
 
 #define SESSION_PLACEHOLDER "{session_id}"
 
-/*
- * In the operator's order, which decides between equals.  What failed before
- * the session was last ended is forgotten.
- */
-static Statement candidates_statement = {
-	.text = "SELECT p.provider, p.base_score, p.room_template,"
-			"       EXISTS (SELECT FROM harthio.outcome o"
-			"                WHERE o.session_id = $1 AND o.verdict AND NOT o.success"
-			"                  AND o.provider = p.provider"
-			"                  AND o.epoch > (SELECT coalesce(max(a.epoch), 0) FROM harthio.assignment a"
-			"                                  WHERE a.session_id = $1 AND a.provider IS NULL))"
-			"  FROM harthio.provider p WHERE p.enabled"
-			" ORDER BY p.priority, p.provider",
+/* What failed before the session was last ended is forgotten. */
+static Statement failed_statement = {
+	.text = "SELECT DISTINCT o.provider FROM harthio.outcome o"
+			" WHERE o.session_id = $1 AND o.verdict AND NOT o.success"
+			"   AND o.epoch > (SELECT coalesce(max(a.epoch), 0) FROM harthio.assignment a"
+			"                   WHERE a.session_id = $1 AND a.provider IS NULL)",
 	.nargs = 1,
 	.argtypes = {TEXTOID},
 };
 
-static Statement base_score_statement = {
-	.text = "SELECT base_score FROM harthio.provider WHERE provider = $1",
-	.nargs = 1,
-	.argtypes = {TEXTOID},
-};
-
-static Statement list_statement = {
-	.text = "SELECT provider, base_score, enabled, priority FROM harthio.provider"
-			" ORDER BY priority, provider",
-};
+typedef struct Provider
+{
+	char *name;
+	int	  base_score;
+	char *room_template;
+	int	  priority;
+	bool  enabled;
+} Provider;
 
 /* What speaks for and against a provider, the weightiest first. */
 typedef struct Candidate
 {
-	uint64 row;		   /* of candidates_statement */
-	bool   is_current; /* a switch leads elsewhere */
-	bool   has_failed; /* in this session */
-	bool   is_weak;	   /* below harthio.min_score */
-	double score;
+	const Provider *provider;
+	bool			is_current; /* a switch leads elsewhere */
+	bool			has_failed; /* in this session */
+	bool			is_weak;	/* below harthio.min_score */
+	double			score;
 } Candidate;
 
 static bool
@@ -99,35 +95,96 @@ fill_room_template(const char *template, const char *session_id)
 	return room.data;
 }
 
+static Provider *
+read_provider(HeapTuple tuple, Relation table)
+{
+	Provider *provider = palloc(sizeof(Provider));
+	bool	  isnull;
+
+	provider->name = row_text(tuple, PROVIDER_NAME, table);
+	provider->base_score = DatumGetInt32(row_value(tuple, PROVIDER_BASE_SCORE, table, &isnull));
+	provider->room_template = row_text(tuple, PROVIDER_ROOM_TEMPLATE, table);
+	provider->priority = DatumGetInt32(row_value(tuple, PROVIDER_PRIORITY, table, &isnull));
+	provider->enabled = DatumGetBool(row_value(tuple, PROVIDER_ENABLED, table, &isnull));
+	return provider;
+}
+
+/* The operator's order, which decides between equals. */
+static int
+by_priority(const ListCell *a, const ListCell *b)
+{
+	const Provider *p = lfirst(a);
+	const Provider *q = lfirst(b);
+
+	if (p->priority != q->priority)
+		return p->priority < q->priority ? -1 : 1;
+	return strcmp(p->name, q->name);
+}
+
+/* All rows of harthio.provider, of which there are a few. */
+static List *
+read_providers(void)
+{
+	Relation	table = row_open("provider", AccessShareLock);
+	List	   *providers = NIL;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	row_push_snapshot(false);
+	scan = systable_beginscan(table, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		providers = lappend(providers, read_provider(tuple, table));
+	systable_endscan(scan);
+	PopActiveSnapshot();
+	row_close(table);
+
+	list_sort(providers, by_priority);
+	return providers;
+}
+
+/* The names of those that have failed in a session. */
+static List *
+read_failed(const char *session_id)
+{
+	Datum  args[] = {CStringGetTextDatum(session_id)};
+	uint64 rows = statement_run(&failed_statement, args, NULL);
+	List  *failed = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		failed = lappend(failed, makeString(column_string(row, 1)));
+	return failed;
+}
+
 bool
 provider_choose(const char *session_id, const char *current, Choice *choice)
 {
-	Datum	  args[] = {CStringGetTextDatum(session_id)};
-	uint64	  rows;
+	/* a session that is being opened has nothing behind it */
+	List	 *failed = current ? read_failed(session_id) : NIL;
 	Candidate best = {0};
+	ListCell *cell;
 
 	score_ensure_loaded();
 
-	rows = statement_run(&candidates_statement, args, NULL);
-	if (rows == 0)
-		return false;
-
-	for (uint64 row = 0; row < rows; row++)
+	foreach (cell, read_providers())
 	{
-		char	 *provider = column_string(row, 1);
-		Candidate candidate;
+		const Provider *provider = lfirst(cell);
+		Candidate		candidate;
 
-		candidate.row = row;
-		candidate.is_current = current != NULL && strcmp(provider, current) == 0;
-		candidate.has_failed = column_bool(row, 4);
-		candidate.score = score_read(provider, column_int(row, 2)).score;
+		if (!provider->enabled)
+			continue;
+		candidate.provider = provider;
+		candidate.is_current = current != NULL && strcmp(provider->name, current) == 0;
+		candidate.has_failed = list_member(failed, makeString(provider->name));
+		candidate.score = score_read(provider->name, provider->base_score).score;
 		candidate.is_weak = candidate.score < harthio_min_score;
-		if (row == 0 || is_better(&candidate, &best))
+		if (best.provider == NULL || is_better(&candidate, &best))
 			best = candidate;
 	}
+	if (best.provider == NULL)
+		return false;
 
-	choice->provider = column_string(best.row, 1);
-	choice->room = fill_room_template(column_string(best.row, 3), session_id);
+	choice->provider = best.provider->name;
+	choice->room = fill_room_template(best.provider->room_template, session_id);
 	return true;
 }
 
@@ -142,15 +199,20 @@ provider_none_enabled(void)
 }
 
 void
-provider_verdict(const char *provider, bool success)
+provider_verdict(const char *name, bool success)
 {
-	Datum args[] = {CStringGetTextDatum(provider)};
+	ListCell *cell;
 
 	score_ensure_loaded();
 
 	/* a provider that the operator has deleted has nothing to learn */
-	if (statement_run(&base_score_statement, args, NULL) > 0)
-		change_score(provider, column_int(0, 1), success);
+	foreach (cell, read_providers())
+	{
+		const Provider *provider = lfirst(cell);
+
+		if (strcmp(provider->name, name) == 0)
+			change_score(name, provider->base_score, success);
+	}
 }
 
 /*
@@ -160,26 +222,25 @@ Datum
 harthio_providers(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	uint64		   rows;
+	ListCell	  *cell;
 
 	harthio_require_ready();
 	InitMaterializedSRF(fcinfo, 0);
 
 	SPI_connect();
 	score_ensure_loaded();
-	rows = statement_run(&list_statement, NULL, NULL);
-	for (uint64 row = 0; row < rows; row++)
+	foreach (cell, read_providers())
 	{
-		char *provider = column_string(row, 1);
-		Score score = score_read(provider, column_int(row, 2));
-		Datum values[8];
-		bool  nulls[8] = {0};
+		const Provider *provider = lfirst(cell);
+		Score			score = score_read(provider->name, provider->base_score);
+		Datum			values[8];
+		bool			nulls[8] = {0};
 
-		values[0] = CStringGetTextDatum(provider);
+		values[0] = CStringGetTextDatum(provider->name);
 		values[1] = Float8GetDatum(score.score);
 		values[2] = CStringGetTextDatum(score_band(score.score));
-		values[3] = BoolGetDatum(column_bool(row, 3));
-		values[4] = Int32GetDatum(column_int(row, 4));
+		values[3] = BoolGetDatum(provider->enabled);
+		values[4] = Int32GetDatum(provider->priority);
 		values[5] = Int64GetDatum(score.successes);
 		values[6] = Int64GetDatum(score.failures);
 		values[7] = TimestampTzGetDatum(score.last_outcome_at);

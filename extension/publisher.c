@@ -5,9 +5,7 @@
  *
  * It takes session ids from the change ring, reads the committed state of
  * each, and NOTIFYs the states on one channel, a batch in a transaction.  It
- * is the only one to notify, so states leave in one serial order.  While it
- * is at it the next batch gathers; when there is none it sleeps until a
- * commit wakes it.  Once a second it writes down the scores that moved.
+ * is the only one to notify, so states leave in one serial order.  Once a second it writes down the scores that moved.
  *
  * Notifications that can be lost (its own start, a full ring) are made good
  * by one that tells every notifier to take snapshots.
@@ -41,6 +39,7 @@
 #include "state.h"
 
 #define BATCH_MAX			   1000 /* sessions in one transaction */
+#define GATHER_MS			   1	/* between two batches, under load */
 #define CHECKPOINT_INTERVAL_MS 1000 /* between two writings of scores */
 #define RESTART_SECONDS		   1	/* after it has died */
 
@@ -115,7 +114,7 @@ notify_states(SessionIdBuffer *ids, int count)
 }
 
 /*
- * Tell of one batch.  Returns whether there may be more.
+ * Tell of one batch.  Returns whether there was anything to tell.
  */
 static bool
 publish(SessionIdBuffer *ids, bool resync)
@@ -135,7 +134,7 @@ publish(SessionIdBuffer *ids, bool resync)
 		notify_states(ids, count);
 	end_work();
 
-	return count == BATCH_MAX;
+	return true;
 }
 
 static void
@@ -175,30 +174,34 @@ wait_for_work(long timeout)
 	}
 }
 
+/*
+ * While there is something to tell nobody has to wake the publisher: it looks
+ * again after a moment, in which the next batch gathers.  When there is not,
+ * the next commit wakes it.
+ */
 static void
 run(SessionIdBuffer *ids)
 {
-	TimestampTz last_checkpoint = GetCurrentTimestamp();
+	TimestampTz written_at = GetCurrentTimestamp();
+	bool		resync = true;
 
-	publish(ids, true);
-
-	while (!ShutdownRequestPending)
+	for (; !ShutdownRequestPending; resync = false)
 	{
-		long timeout = -1;
-
-		while (publish(ids, false))
-			CHECK_FOR_INTERRUPTS();
+		long timeout = publish(ids, resync) ? GATHER_MS : -1;
 
 		if (score_checkpoint_due())
 		{
-			timeout = CHECKPOINT_INTERVAL_MS -
-					  TimestampDifferenceMilliseconds(last_checkpoint, GetCurrentTimestamp());
-			if (timeout <= 0)
+			long left = CHECKPOINT_INTERVAL_MS -
+						TimestampDifferenceMilliseconds(written_at, GetCurrentTimestamp());
+
+			if (left <= 0)
 			{
 				write_scores();
-				last_checkpoint = GetCurrentTimestamp();
+				written_at = GetCurrentTimestamp();
 				continue;
 			}
+			if (timeout < 0)
+				timeout = left;
 		}
 		wait_for_work(timeout);
 	}
