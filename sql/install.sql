@@ -54,3 +54,9 @@ SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AN
 
 -- a notifier asks this first
 SELECT harthio.protocol_version();
+
+-- the library knows these columns by number (extension/row.h)
+SELECT attrelid::regclass AS table, string_agg(attnum || ' ' || attname, ', ' ORDER BY attnum) AS columns
+  FROM pg_attribute WHERE attnum > 0
+   AND attrelid IN ('harthio.provider'::regclass, 'harthio.assignment'::regclass, 'harthio.participant'::regclass)
+ GROUP BY attrelid ORDER BY attrelid::regclass::text;
