@@ -236,6 +236,7 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	session_id = argument_session_id(fcinfo, 0);
 	identity = identity_of_caller(argument_optional_participant_id(fcinfo, 1));
 	info = argument_json_object(fcinfo, 2, "info");
+	identity_require_may_join(session_id, &identity);
 
 	SPI_connect();
 

@@ -119,7 +119,7 @@ RETURNS @extschema@.harthio_assignment
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) IS
-'Join a session and be told its provider: the first joiner fixes the best one for everybody. Repeating it changes nothing. Errors: 22023 invalid session id, 42501 another participant, 53400 session full, 55000 no provider enabled, 40001 retry';
+'Join a session and be told its provider: the first joiner fixes the best one for everybody. Repeating it changes nothing. Errors: 22023 invalid session id, 42501 another participant, or not allowed by harthio.authorize_function, 53400 session full, 55000 no provider enabled, 40001 retry';
 
 CREATE FUNCTION @extschema@.harthio_report_outcome(session_id text, epoch integer, success boolean, connect_ms integer DEFAULT NULL, detail jsonb DEFAULT '{}', participant_id text DEFAULT NULL)
 RETURNS @extschema@.harthio_assignment
@@ -172,10 +172,10 @@ COMMENT ON FUNCTION @extschema@.harthio_providers() IS
 --
 CREATE FUNCTION @extschema@.harthio_authorize(session_id text, participant_id text DEFAULT NULL)
 RETURNS boolean
-AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION @extschema@.harthio_authorize(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_authorize(text, text) IS
-'May the caller, by its request.jwt.claims, take part in the session? The session need not exist. Errors: 22023 invalid session id';
+'May the caller, by its request.jwt.claims, take part in the session? The session need not exist. See harthio.authorize_function. Errors: 22023 invalid session id, 55000 no such authorize function';
 
 CREATE FUNCTION @extschema@.harthio_snapshot(session_ids text[], OUT session_id text, OUT state json)
 RETURNS SETOF record

@@ -42,6 +42,7 @@ enum
 };
 
 char *harthio_database = NULL;
+char *harthio_authorize_function = NULL;
 int	  harthio_success_points = 5;
 int	  harthio_failure_points = 15;
 int	  harthio_min_score = 40;
@@ -59,6 +60,11 @@ define_settings(void)
 							   "The publisher connects to it. One database per server has Harthio.",
 							   &harthio_database, "postgres",
 							   PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("harthio.authorize_function",
+							   "Function (session_id text, participant_id text) returns boolean that says who may join.",
+							   "Named with its schema; runs with the caller's claims and role. Empty: any authenticated caller may.",
+							   &harthio_authorize_function, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("harthio.success_points",
 							"Points by which a success verdict raises a provider's score.",
 							NULL,

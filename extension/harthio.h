@@ -32,6 +32,7 @@
 
 /* Settings: see define_settings() in harthio.c for their meaning. */
 extern char *harthio_database;
+extern char *harthio_authorize_function;
 extern int	 harthio_success_points;
 extern int	 harthio_failure_points;
 extern int	 harthio_min_score;

@@ -9,11 +9,17 @@
 
 #include "identity.h"
 
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
 #include "arguments.h"
 #include "harthio.h"
@@ -108,18 +114,91 @@ identity_of_caller(char *given)
 }
 
 /*
+ * The function that harthio.authorize_function names.  It is looked up at
+ * each call: it may be replaced at any time.
+ */
+static Oid
+authorize_function(void)
+{
+	Oid	  argtypes[] = {TEXTOID, TEXTOID};
+	Oid	  function;
+	List *name = stringToQualifiedNameList(harthio_authorize_function);
+
+	function = LookupFuncName(name, 2, argtypes, true);
+	if (!OidIsValid(function) || get_func_rettype(function) != BOOLOID ||
+		get_func_retset(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("harthio.authorize_function is not a usable function"),
+				 errdetail("There is no function %s(text, text) that returns boolean.",
+						   harthio_authorize_function),
+				 errhint("Name it with its schema, as in \"public.may_join\".")));
+	return function;
+}
+
+/*
+ * Ask the operator's function.  It runs as the role that called us, not as
+ * the owner of the function that this is part of, so that row-level security
+ * holds for it as it does for the caller.
+ */
+static bool
+ask_operator(const char *session_id, const char *participant_id)
+{
+	LOCAL_FCINFO(call, 2);
+	FmgrInfo function;
+	Oid		 user;
+	int		 context;
+	Datum	 answer;
+
+	fmgr_info(authorize_function(), &function);
+	InitFunctionCallInfoData(*call, &function, 2, DEFAULT_COLLATION_OID, NULL, NULL);
+	call->args[0].value = CStringGetTextDatum(session_id);
+	call->args[0].isnull = false;
+	call->args[1].value = CStringGetTextDatum(participant_id);
+	call->args[1].isnull = false;
+
+	/* an error restores the user as part of the abort */
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(GetOuterUserId(), context | SECURITY_LOCAL_USERID_CHANGE);
+	answer = FunctionCallInvoke(call);
+	SetUserIdAndSecContext(user, context);
+
+	return !call->isnull && DatumGetBool(answer);
+}
+
+static bool
+may_join(const char *session_id, const Identity *identity)
+{
+	if (identity->trusted || harthio_authorize_function[0] == '\0')
+		return true;
+	return ask_operator(session_id, identity->participant_id);
+}
+
+void
+identity_require_may_join(const char *session_id, const Identity *identity)
+{
+	if (!may_join(session_id, identity))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("\"%s\" may not join session \"%s\"", identity->participant_id, session_id),
+				 errdetail("The function %s does not allow it.", harthio_authorize_function),
+				 errhint("Ask whoever runs the session.")));
+}
+
+/*
  * May the caller take part in the session?  For notifiers, who ask before
  * they let a client hear of it; the session need not exist yet.
  */
 Datum
 harthio_authorize(PG_FUNCTION_ARGS)
 {
+	char	   *session_id;
 	Identity	identity;
 	const char *refusal;
 
 	harthio_require_ready();
-	argument_session_id(fcinfo, 0);
+	session_id = argument_session_id(fcinfo, 0);
 
-	PG_RETURN_BOOL(identify(argument_optional_participant_id(fcinfo, 1),
-							&identity, &refusal));
+	PG_RETURN_BOOL(identify(argument_optional_participant_id(fcinfo, 1), &identity, &refusal) &&
+				   may_join(session_id, &identity));
 }

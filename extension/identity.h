@@ -25,4 +25,10 @@ typedef struct Identity
 /* given may be NULL.  Raises 42501 if the caller may not be that one. */
 extern Identity identity_of_caller(char *given);
 
+/*
+ * Raise 42501 unless harthio.authorize_function, if it is set, lets the caller
+ * join.  Trusted callers are not asked about.
+ */
+extern void identity_require_may_join(const char *session_id, const Identity *identity);
+
 #endif /* HARTHIO_IDENTITY_H */
