@@ -1,0 +1,28 @@
+/*
+ * acceptor.h
+ *		The listening socket: hands each new connection to whoever wants it.
+ */
+#ifndef HARTHIO_ACCEPTOR_H
+#define HARTHIO_ACCEPTOR_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct acceptor
+{
+	uv_poll_t poll;							   /* watches the socket */
+	int		  socket;						   /* -1: not listening */
+	bool	  paused;						   /* no descriptors were left */
+	void (*accepted)(void *owner, int socket); /* takes over the socket */
+	void *owner;							   /* its first argument */
+};
+
+/* False, and the reason in the log, if it cannot listen there. */
+bool acceptor_start(struct acceptor *acceptor, uv_loop_t *uv,
+					const char *host, const char *port);
+
+/* Accept again after a pause: called some times a second. */
+void acceptor_tick(struct acceptor *acceptor);
+void acceptor_stop(struct acceptor *acceptor);
+
+#endif

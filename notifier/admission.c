@@ -1,0 +1,168 @@
+/*
+ * admission.c
+ *		May this channel be here?  Asked when it joins and at each new token.
+ */
+#include "admission.h"
+
+#include <stdio.h>
+
+#include "log.h"
+#include "loop.h"
+
+#define REASON_MAX_BYTES 512
+
+#define NO_DATABASE "Realtime was unable to connect to the project database"
+
+void
+admission_refuse_join(struct connection *connection, struct slice join_ref,
+					  struct slice ref, struct slice topic, const char *reason)
+{
+	struct buffer response = {0};
+
+	log_info("channel", "id=%llu event=refused topic=%s reason=%s",
+			 (unsigned long long) connection->id, log_slice(topic),
+			 log_text(reason));
+	buffer_append_text(&response, "{\"reason\":");
+	buffer_append_json_string(&response, slice_text(reason));
+	buffer_append_text(&response, "}");
+	connection_send_take(connection,
+						 phoenix_encode_reply(connection->version, join_ref, ref,
+											  topic, false,
+											  buffer_slice(&response)));
+	buffer_free(&response);
+}
+
+static void
+refuse_channel(struct channel *channel, const char *reason)
+{
+	admission_refuse_join(channel->connection, channel->join_ref,
+						  channel->reply_ref, channel->topic, reason);
+	channel_free(channel);
+}
+
+/*
+ * Answer the join.  The row changes that were asked for are repeated, or the
+ * client would give up the whole channel; then it is told that there are none.
+ */
+static void
+admit_join(struct channel *channel)
+{
+	struct connection *connection = channel->connection;
+	struct buffer	   response = {0};
+
+	channel_renew(channel);
+	channel->joined = true;
+	buffer_append_text(&response, "{\"postgres_changes\":");
+	buffer_append(&response, buffer_slice(&channel->bindings));
+	buffer_append_text(&response, "}");
+	connection_send_take(connection,
+						 phoenix_encode_reply(connection->version,
+											  channel->join_ref, channel->reply_ref,
+											  channel->topic, true,
+											  buffer_slice(&response)));
+	buffer_free(&response);
+	buffer_free(&channel->bindings);
+	if (channel->wants_rows)
+		channel_send_system(channel, "postgres_changes",
+							"Row changes are not offered by this server");
+	hub_enter(&connection->loop->hub, &channel->member, channel->topic,
+			  channel->session);
+	hub_send_state(&channel->member);
+	log_debug("channel", "id=%llu event=joined topic=%s",
+			  (unsigned long long) connection->id, log_slice(channel->topic));
+}
+
+static void
+admit(struct channel *channel)
+{
+	if (channel->joined)
+		channel_renew(channel);
+	else
+		admit_join(channel);
+}
+
+/* A joined channel has lost its right; one that wants to join has none. */
+static void
+forbid(struct channel *channel, const char *message)
+{
+	char text[REASON_MAX_BYTES];
+
+	if (channel->joined)
+	{
+		channel_fail(channel, CHANNEL_CODE_FORBIDDEN, message);
+		return;
+	}
+	snprintf(text, sizeof(text), "Unauthorized: %s", message);
+	refuse_channel(channel, text);
+}
+
+static void
+forbid_topic(struct channel *channel)
+{
+	char text[REASON_MAX_BYTES];
+
+	snprintf(text, sizeof(text),
+			 channel->joined
+				 ? "You no longer have permission to read from this Channel topic: %.*s"
+				 : "You do not have permissions to read from this Channel topic: %.*s",
+			 (int) channel_subtopic(channel).length, channel_subtopic(channel).data);
+	forbid(channel, text);
+}
+
+/*
+ * The database cannot be asked.  Whoever is in stays in, by the token that was
+ * good when it was asked: that one's end is still watched.
+ */
+static void
+postpone(struct channel *channel)
+{
+	if (channel->joined)
+	{
+		claims_free(&channel->new_claims);
+		channel->token_hash = 0;
+		return;
+	}
+	refuse_channel(channel, "UnableToConnectToProject: " NO_DATABASE);
+}
+
+static void
+on_answer(void *owner, const struct database_answer *answer)
+{
+	struct channel *channel = owner;
+
+	channel->request = NULL;
+	if (answer->state.data != NULL)
+		hub_state(&channel->connection->loop->hub, answer->state);
+	switch (answer->verdict)
+	{
+		case DATABASE_ALLOWED:
+			admit(channel);
+			break;
+		case DATABASE_DENIED:
+			forbid_topic(channel);
+			break;
+		case DATABASE_OBJECTED:
+			forbid(channel, answer->message);
+			break;
+		case DATABASE_UNAVAILABLE:
+			postpone(channel);
+			break;
+	}
+}
+
+void
+admission_ask(struct channel *channel)
+{
+	if (channel->request != NULL)
+		database_cancel(channel->request);
+	channel->request = NULL;
+	if (channel->session == NULL)
+	{
+		admit(channel);
+		return;
+	}
+	channel->request = database_authorize(channel->connection->loop->database,
+										  hub_session_id(channel->session),
+										  channel->new_claims.json,
+										  on_answer, channel);
+}

@@ -1,0 +1,22 @@
+/*
+ * admission.h
+ *		May this channel be here?  Asked when it joins and at each new token.
+ */
+#ifndef HARTHIO_ADMISSION_H
+#define HARTHIO_ADMISSION_H
+
+#include "channel.h"
+
+/*
+ * Decide on the channel's new claims.  A channel about a session waits for the
+ * database; any other is admitted at once.  A question that is still open is
+ * replaced.  May free the channel, at once or later.
+ */
+void admission_ask(struct channel *channel);
+
+/* Answer a join that got no further than this. */
+void admission_refuse_join(struct connection *connection, struct slice join_ref,
+						   struct slice ref, struct slice topic,
+						   const char *reason);
+
+#endif

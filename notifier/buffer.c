@@ -1,0 +1,86 @@
+/*
+ * buffer.c
+ *		Bytes that grow while a message is put together.
+ */
+#include "buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "memory.h"
+
+#define BUFFER_FIRST_CAPACITY 256
+
+static void
+reserve(struct buffer *buffer, size_t more)
+{
+	size_t capacity = buffer->capacity;
+
+	if (buffer->data != NULL && more <= capacity - buffer->length)
+		return;
+	if (capacity == 0)
+		capacity = BUFFER_FIRST_CAPACITY;
+	while (capacity - buffer->length < more)
+		capacity *= 2;
+	buffer->data = memory_resize(buffer->data, capacity, 1);
+	buffer->capacity = capacity;
+}
+
+void
+buffer_append(struct buffer *buffer, struct slice bytes)
+{
+	reserve(buffer, bytes.length);
+	if (bytes.length > 0)
+		memcpy(buffer->data + buffer->length, bytes.data, bytes.length);
+	buffer->length += bytes.length;
+}
+
+void
+buffer_append_text(struct buffer *buffer, const char *text)
+{
+	buffer_append(buffer, slice_text(text));
+}
+
+void
+buffer_append_byte(struct buffer *buffer, unsigned char byte)
+{
+	reserve(buffer, 1);
+	buffer->data[buffer->length++] = (char) byte;
+}
+
+/* Append as a JSON string.  The text must be UTF-8; NUL may be in it. */
+void
+buffer_append_json_string(struct buffer *buffer, struct slice text)
+{
+	buffer_append_byte(buffer, '"');
+	for (size_t i = 0; i < text.length; i++)
+	{
+		unsigned char c = (unsigned char) text.data[i];
+
+		if (c < 0x20)
+		{
+			char escape[7];
+
+			snprintf(escape, sizeof(escape), "\\u%04x", c);
+			buffer_append_text(buffer, escape);
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			buffer_append_byte(buffer, '\\');
+		buffer_append_byte(buffer, c);
+	}
+	buffer_append_byte(buffer, '"');
+}
+
+struct slice
+buffer_slice(const struct buffer *buffer)
+{
+	return slice_of(buffer->data, buffer->length);
+}
+
+void
+buffer_free(struct buffer *buffer)
+{
+	free(buffer->data);
+	*buffer = (struct buffer){0};
+}

@@ -1,0 +1,26 @@
+/*
+ * buffer.h
+ *		Bytes that grow while a message is put together.
+ */
+#ifndef HARTHIO_BUFFER_H
+#define HARTHIO_BUFFER_H
+
+#include <stddef.h>
+
+#include "slice.h"
+
+struct buffer
+{
+	char  *data;	 /* the bytes, or NULL while there are none */
+	size_t length;	 /* how many are in use */
+	size_t capacity; /* how many fit before it must grow */
+};
+
+void		 buffer_append(struct buffer *buffer, struct slice bytes);
+void		 buffer_append_text(struct buffer *buffer, const char *text);
+void		 buffer_append_byte(struct buffer *buffer, unsigned char byte);
+void		 buffer_append_json_string(struct buffer *buffer, struct slice text);
+struct slice buffer_slice(const struct buffer *buffer);
+void		 buffer_free(struct buffer *buffer);
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * channel.c
+ *		A client's place in one topic: from phx_join until it leaves.
+ */
+#include "channel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "loop.h"
+#include "memory.h"
+
+/* The topics that are about a session; the last two are older names. */
+static const struct slice session_prefixes[] = {
+	{TOPIC_PREFIX "session:", sizeof(TOPIC_PREFIX "session:") - 1},
+	{TOPIC_PREFIX "provider-coord-", sizeof(TOPIC_PREFIX "provider-coord-") - 1},
+	{TOPIC_PREFIX "p2p-session-", sizeof(TOPIC_PREFIX "p2p-session-") - 1},
+};
+
+bool
+channel_session_id(struct slice topic, struct slice *id)
+{
+	for (unsigned i = 0; i < sizeof(session_prefixes) / sizeof(session_prefixes[0]); i++)
+	{
+		if (slice_after(topic, session_prefixes[i], id))
+			return true;
+	}
+	return false;
+}
+
+struct slice
+channel_subtopic(const struct channel *channel)
+{
+	const size_t prefix = sizeof(TOPIC_PREFIX) - 1;
+
+	return slice_of(channel->topic.data + prefix, channel->topic.length - prefix);
+}
+
+struct channel *
+channel_find(struct connection *connection, struct slice topic)
+{
+	struct hash_entry *entry = hash_map_find(&connection->channels, topic);
+
+	return entry != NULL ? hash_holder(entry, struct channel, entry) : NULL;
+}
+
+static struct slice
+copy_slice(struct slice bytes)
+{
+	return slice_of(memory_copy(bytes.data, bytes.length), bytes.length);
+}
+
+struct channel *
+channel_new(struct connection *connection, const struct phoenix_message *join,
+			struct claims *claims)
+{
+	struct channel *channel = memory_new(sizeof(*channel));
+
+	channel->connection = connection;
+	channel->member.connection = connection;
+	channel->topic = copy_slice(join->topic);
+	channel->join_ref = copy_slice(join->join_ref);
+	channel->reply_ref = copy_slice(join->ref);
+	channel->new_claims = *claims;
+	*claims = (struct claims){0};
+	hash_map_add(&connection->channels, &channel->entry, channel->topic);
+	return channel;
+}
+
+void
+channel_free(struct channel *channel)
+{
+	struct hub *hub = &channel->connection->loop->hub;
+
+	if (channel->request != NULL)
+		database_cancel(channel->request);
+	hub_leave(hub, &channel->member);
+	if (channel->session != NULL)
+		hub_session_drop(hub, channel->session);
+	hash_map_remove(&channel->connection->channels, &channel->entry);
+	claims_free(&channel->claims);
+	claims_free(&channel->new_claims);
+	buffer_free(&channel->bindings);
+	free((char *) channel->topic.data);
+	free((char *) channel->join_ref.data);
+	free((char *) channel->reply_ref.data);
+	free(channel);
+}
+
+void
+channel_free_all(struct connection *connection)
+{
+	struct hash_entry *entry;
+
+	while ((entry = hash_map_next(&connection->channels, NULL)) != NULL)
+		channel_free(hash_holder(entry, struct channel, entry));
+}
+
+void
+channel_renew(struct channel *channel)
+{
+	struct connection *connection = channel->connection;
+
+	claims_free(&channel->claims);
+	channel->claims = channel->new_claims;
+	channel->new_claims = (struct claims){0};
+	if (connection->next_expiry == 0 ||
+		channel->claims.expires < connection->next_expiry)
+		connection->next_expiry = channel->claims.expires;
+}
+
+static void
+send_push(struct channel *channel, struct slice ref, const char *event,
+		  struct slice payload)
+{
+	struct connection *connection = channel->connection;
+
+	connection_send_take(connection,
+						 phoenix_encode_push(connection->version,
+											 channel->join_ref, ref,
+											 channel->topic, event, payload));
+}
+
+void
+channel_send_system(struct channel *channel, const char *extension,
+					const char *message)
+{
+	struct buffer payload = {0};
+
+	buffer_append_text(&payload, "{\"extension\":");
+	buffer_append_json_string(&payload, slice_text(extension));
+	buffer_append_text(&payload, ",\"status\":\"error\",\"message\":");
+	buffer_append_json_string(&payload, slice_text(message));
+	buffer_append_text(&payload, ",\"channel\":");
+	buffer_append_json_string(&payload, channel_subtopic(channel));
+	buffer_append_text(&payload, "}");
+	send_push(channel, SLICE("null"), "system", buffer_slice(&payload));
+	buffer_free(&payload);
+}
+
+void
+channel_end(struct channel *channel)
+{
+	send_push(channel, channel->join_ref, "phx_close", SLICE("{}"));
+	channel_free(channel);
+}
+
+/*
+ * Supabase's server sends phx_close here, after which its clients never come
+ * back.  They rejoin after phx_error, with the token that they have by then.
+ */
+void
+channel_fail(struct channel *channel, unsigned code, const char *message)
+{
+	struct buffer payload = {0};
+	char		  opening[32];
+
+	log_info("channel", "id=%llu event=failed topic=%s code=%u reason=%s",
+			 (unsigned long long) channel->connection->id,
+			 log_slice(channel->topic), code, log_text(message));
+	channel_send_system(channel, "system", message);
+	snprintf(opening, sizeof(opening), "{\"code\":%u,\"reason\":", code);
+	buffer_append_text(&payload, opening);
+	buffer_append_json_string(&payload, slice_text(message));
+	buffer_append_text(&payload, "}");
+	send_push(channel, channel->join_ref, "phx_error", buffer_slice(&payload));
+	buffer_free(&payload);
+	channel_free(channel);
+}
+
+/* One channel whose token has run out, or NULL; also the next time to look. */
+static struct channel *
+find_expired(struct connection *connection, double now)
+{
+	struct hash_entry *entry = NULL;
+
+	connection->next_expiry = 0;
+	while ((entry = hash_map_next(&connection->channels, entry)) != NULL)
+	{
+		struct channel *channel = hash_holder(entry, struct channel, entry);
+
+		if (!channel->joined)
+			continue;
+		if (channel->claims.expires <= now)
+			return channel;
+		if (connection->next_expiry == 0 ||
+			channel->claims.expires < connection->next_expiry)
+			connection->next_expiry = channel->claims.expires;
+	}
+	return NULL;
+}
+
+void
+channel_expire_all(struct connection *connection)
+{
+	double			now;
+	struct channel *channel;
+
+	if (connection->next_expiry == 0)
+		return;
+	now = clock_now();
+	if (connection->next_expiry > now)
+		return;
+	while ((channel = find_expired(connection, now)) != NULL)
+	{
+		struct auth_refusal refusal;
+
+		auth_expired(channel->claims.expires, now, &refusal);
+		channel_fail(channel, CHANNEL_CODE_TOKEN, refusal.message);
+	}
+}

@@ -1,0 +1,75 @@
+/*
+ * channel.h
+ *		A client's place in one topic: from phx_join until it leaves.
+ *
+ * A channel is made when a join begins and freed when it ends or is refused.
+ * While the database decides, "joined" is false and "request" is set.  A joined
+ * channel may have a request too: its token was renewed, and the new one is
+ * taken only once the database agrees.
+ */
+#ifndef HARTHIO_CHANNEL_H
+#define HARTHIO_CHANNEL_H
+
+#include "auth.h"
+#include "connection.h"
+#include "database.h"
+#include "hub.h"
+
+#define CHANNELS_PER_CONNECTION 100
+#define TOPIC_PREFIX			"realtime:"
+
+/* The codes that a failed channel shows its client, in the range for "rejoin". */
+#define CHANNEL_CODE_TOKEN	   4401
+#define CHANNEL_CODE_FORBIDDEN 4403
+
+struct channel
+{
+	struct hash_entry		 entry;		 /* in the connection, by topic */
+	struct hub_member		 member;	 /* our place in the room, once joined */
+	struct connection		*connection; /* whose channel */
+	struct hub_session		*session;	 /* what the topic is about; NULL: nothing */
+	struct slice			 topic;		 /* with its prefix; the bytes are ours */
+	struct slice			 join_ref;	 /* JSON; the bytes are ours */
+	struct slice			 reply_ref;	 /* JSON: what the join's reply must echo; ours */
+	struct buffer			 bindings;	 /* JSON array: row changes asked for, with ids */
+	bool					 wants_rows; /* and there was at least one */
+	bool					 joined;	 /* the join was answered with ok */
+	bool					 ack;		 /* reply to each broadcast */
+	bool					 self;		 /* hears its own broadcasts */
+	struct claims			 claims;	 /* of the token in force */
+	struct claims			 new_claims; /* of the token that the request is about */
+	uint64_t				 token_hash; /* of the last token that verified */
+	struct database_request *request;	 /* what the database still owes us */
+};
+
+struct channel *channel_find(struct connection *connection, struct slice topic);
+
+/* Takes over the claims.  The channel is in no room yet. */
+struct channel *channel_new(struct connection			 *connection,
+							const struct phoenix_message *join,
+							struct claims				 *claims);
+void			channel_free(struct channel *channel);
+void			channel_free_all(struct connection *connection);
+
+/* Is the channel about a session, and if so, about which one? */
+bool channel_session_id(struct slice topic, struct slice *id);
+
+/* The topic as people know it: without its prefix. */
+struct slice channel_subtopic(const struct channel *channel);
+
+/* Take "new_claims" into force. */
+void channel_renew(struct channel *channel);
+
+/* Tell the client, and free the channel: it is over for good. */
+void channel_end(struct channel *channel);
+
+/* The same, but in such a way that the client joins again by itself. */
+void channel_fail(struct channel *channel, unsigned code, const char *message);
+
+void channel_send_system(struct channel *channel, const char *extension,
+						 const char *message);
+
+/* Fail every channel whose token has run out. */
+void channel_expire_all(struct connection *connection);
+
+#endif

@@ -1,0 +1,295 @@
+/*
+ * connection.c
+ *		One client: what it sends, what waits to be sent to it, how it ends.
+ *
+ * Writing is libwebsockets' business only in that it takes our bytes: frames
+ * carry their own headers, so LWS_WRITE_RAW sends any number of them in one
+ * system call.  Only whole frames are given to it, because it may put a ping or
+ * a pong of its own between two writes.
+ */
+#include "connection.h"
+
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "channel.h"
+#include "log.h"
+#include "loop.h"
+#include "memory.h"
+#include "message.h"
+
+#define WRITE_MAX_BYTES		 32768
+#define QUEUE_FIRST_CAPACITY 8
+#define CLOSE_PATIENCE_MS	 3000
+
+struct connection *
+connection_new(struct loop *loop, struct lws *wsi, enum phoenix_version version)
+{
+	struct connection *connection = memory_new(sizeof(*connection));
+
+	connection->loop = loop;
+	connection->wsi = wsi;
+	connection->version = version;
+	connection->opened_at = uv_now(&loop->uv);
+	hash_map_init(&connection->channels, &loop->hash_key);
+	loop_add_connection(loop, connection);
+	return connection;
+}
+
+static struct frame *
+queue_pop(struct connection *connection)
+{
+	struct frame *frame = connection->queue[connection->queue_head];
+
+	connection->queue_head = (connection->queue_head + 1) &
+							 (connection->queue_capacity - 1);
+	connection->queue_count--;
+	connection->queue_bytes -= frame->length;
+	return frame;
+}
+
+static void
+queue_clear(struct connection *connection)
+{
+	while (connection->queue_count > 0)
+		frame_release(queue_pop(connection));
+	free(connection->queue);
+	connection->queue = NULL;
+	connection->queue_capacity = 0;
+	connection->queue_head = 0;
+}
+
+static void
+queue_grow(struct connection *connection)
+{
+	size_t		   old = connection->queue_capacity;
+	size_t		   capacity = old == 0 ? QUEUE_FIRST_CAPACITY : old * 2;
+	struct frame **queue = memory_resize(NULL, capacity, sizeof(void *));
+
+	for (size_t i = 0; i < connection->queue_count; i++)
+		queue[i] = connection->queue[(connection->queue_head + i) & (old - 1)];
+	free(connection->queue);
+	connection->queue = queue;
+	connection->queue_capacity = capacity;
+	connection->queue_head = 0;
+}
+
+static void
+log_closed(const struct connection *connection)
+{
+	const char *reason = connection->close_reason;
+
+	if (reason == NULL)
+		reason = connection->close_code != 0 ? "closed by the peer" : "connection lost";
+	log_info("connection",
+			 "id=%llu event=closed code=%u reason=%s age_ms=%llu "
+			 "messages_in=%llu bytes_in=%llu messages_out=%llu bytes_out=%llu "
+			 "malformed=%llu unsent=%zu",
+			 (unsigned long long) connection->id, connection->close_code,
+			 log_text(reason),
+			 (unsigned long long) (uv_now(&connection->loop->uv) -
+								   connection->opened_at),
+			 (unsigned long long) connection->messages_in,
+			 (unsigned long long) connection->bytes_in,
+			 (unsigned long long) connection->messages_out,
+			 (unsigned long long) connection->bytes_out,
+			 (unsigned long long) connection->malformed,
+			 connection->queue_count);
+}
+
+void
+connection_free(struct connection *connection)
+{
+	log_closed(connection);
+	channel_free_all(connection);
+	hash_map_free(&connection->channels);
+	queue_clear(connection);
+	buffer_free(&connection->incoming);
+	free(connection->apikey);
+	loop_remove_connection(connection->loop, connection);
+	free(connection);
+}
+
+/*
+ * Put the message together.  One that comes in one piece, as nearly all do, is
+ * handled where it lies.
+ */
+void
+connection_receive(struct connection *connection, struct slice bytes,
+				   bool final, bool binary)
+{
+	struct buffer *incoming = &connection->incoming;
+
+	if (connection->state != CONNECTION_OPEN)
+		return;
+	if (bytes.length > CONNECTION_MESSAGE_MAX - incoming->length)
+	{
+		connection_close(connection, CLOSE_TOO_BIG, "message is too big");
+		return;
+	}
+	if (!final || incoming->length > 0)
+		buffer_append(incoming, bytes);
+	if (!final)
+		return;
+	if (incoming->length > 0)
+		bytes = buffer_slice(incoming);
+	connection->messages_in++;
+	connection->bytes_in += bytes.length;
+	message_receive(connection, bytes, binary);
+	buffer_free(incoming);
+}
+
+static void
+ask_writeable(struct connection *connection)
+{
+	if (connection->writeable_asked)
+		return;
+	connection->writeable_asked = true;
+	lws_callback_on_writable(connection->wsi);
+}
+
+/*
+ * A client that does not read cannot be allowed to fill our memory, and to drop
+ * messages silently would be a lie: it is closed, comes back, and gets the
+ * current state.
+ */
+static void
+close_slow_reader(struct connection *connection)
+{
+	connection->loop->slow_readers++;
+	log_warning("connection", "id=%llu event=slow_reader frames=%zu bytes=%zu so_far=%llu",
+				(unsigned long long) connection->id, connection->queue_count,
+				connection->queue_bytes,
+				(unsigned long long) connection->loop->slow_readers);
+	queue_clear(connection);
+	connection_close(connection, CLOSE_TRY_LATER, "client reads too slowly");
+}
+
+static void
+queue_push(struct connection *connection, struct frame *frame)
+{
+	size_t slot;
+
+	if (connection->queue_count == connection->queue_capacity)
+		queue_grow(connection);
+	slot = (connection->queue_head + connection->queue_count) &
+		   (connection->queue_capacity - 1);
+	connection->queue[slot] = frame;
+	connection->queue_count++;
+	connection->queue_bytes += frame->length;
+	ask_writeable(connection);
+}
+
+void
+connection_send(struct connection *connection, struct frame *frame)
+{
+	if (connection->state != CONNECTION_OPEN)
+		return;
+	if (connection->queue_count >= CONNECTION_QUEUE_MAX_FRAMES ||
+		connection->queue_bytes >= CONNECTION_QUEUE_MAX_BYTES)
+		close_slow_reader(connection);
+	else
+		queue_push(connection, frame_retain(frame));
+}
+
+void
+connection_send_take(struct connection *connection, struct frame *frame)
+{
+	connection_send(connection, frame);
+	frame_release(frame);
+}
+
+static bool
+write_bytes(struct connection *connection, unsigned char *bytes, size_t length)
+{
+	connection->bytes_out += length;
+	return lws_write(connection->wsi, bytes, length, LWS_WRITE_RAW) >= 0;
+}
+
+/* A frame too large to be gathered goes alone, in memory of its own. */
+static bool
+write_large(struct connection *connection)
+{
+	struct frame  *frame = queue_pop(connection);
+	unsigned char *bytes = memory_resize(NULL, LWS_PRE + frame->length, 1);
+	bool		   good;
+
+	memcpy(bytes + LWS_PRE, frame->bytes, frame->length);
+	good = write_bytes(connection, bytes + LWS_PRE, frame->length);
+	connection->messages_out++;
+	frame_release(frame);
+	free(bytes);
+	return good;
+}
+
+/* Gather whole frames and write them at once: libwebsockets allows one write. */
+static bool
+write_queue(struct connection *connection)
+{
+	unsigned char bytes[LWS_PRE + WRITE_MAX_BYTES];
+	size_t		  length = 0;
+
+	while (connection->queue_count > 0)
+	{
+		struct frame *frame = connection->queue[connection->queue_head];
+
+		if (frame->length > WRITE_MAX_BYTES - length)
+			break;
+		memcpy(bytes + LWS_PRE + length, frame->bytes, frame->length);
+		length += frame->length;
+		connection->messages_out++;
+		frame_release(queue_pop(connection));
+	}
+	return length > 0 ? write_bytes(connection, bytes + LWS_PRE, length)
+					  : write_large(connection);
+}
+
+bool
+connection_writeable(struct connection *connection)
+{
+	connection->writeable_asked = false;
+	if (connection->queue_count > 0 && !write_queue(connection))
+		return false;
+	if (connection->queue_count > 0)
+		ask_writeable(connection);
+	return true;
+}
+
+/*
+ * The close frame is our own and goes the way of all frames: libwebsockets on
+ * libuv forgets the one that it promises to send.
+ */
+void
+connection_close(struct connection *connection, unsigned code, const char *reason)
+{
+	if (connection->state == CONNECTION_CLOSING)
+		return;
+	connection->state = CONNECTION_CLOSING;
+	connection->close_code = code;
+	connection->close_reason = reason;
+	connection->close_deadline = uv_now(&connection->loop->uv) + CLOSE_PATIENCE_MS;
+	queue_push(connection, frame_new_close(code, reason));
+}
+
+void
+connection_peer_closed(struct connection *connection, unsigned code)
+{
+	if (connection->state == CONNECTION_OPEN)
+		connection->close_code = code;
+}
+
+void
+connection_tick(struct connection *connection)
+{
+	if (connection->state == CONNECTION_OPEN)
+	{
+		channel_expire_all(connection);
+		return;
+	}
+	if (uv_now(&connection->loop->uv) < connection->close_deadline)
+		return;
+	/* It does not even take our farewell: let libwebsockets find it dead. */
+	connection->close_deadline = UINT64_MAX;
+	shutdown(lws_get_socket_fd(connection->wsi), SHUT_RDWR);
+}

@@ -1,0 +1,103 @@
+/*
+ * connection.h
+ *		One client: what it sends, what waits to be sent to it, how it ends.
+ *
+ * Everything that is sent goes through connection_send(), which only queues a
+ * reference; bytes leave in connection_writeable().  A connection is freed in
+ * one place, when its socket is gone, so nobody loses one under his hands:
+ * connection_close() only begins the end.
+ */
+#ifndef HARTHIO_CONNECTION_H
+#define HARTHIO_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "frame.h"
+#include "hash_map.h"
+#include "phoenix.h"
+
+struct lws;
+struct loop;
+
+/* The largest message a client may send, and what may wait for one client. */
+#define CONNECTION_MESSAGE_MAX		5000000
+#define CONNECTION_QUEUE_MAX_FRAMES 4096
+#define CONNECTION_QUEUE_MAX_BYTES	((size_t) 8 * 1024 * 1024)
+
+/* Close codes of RFC 6455 and IANA's registry that we use. */
+#define CLOSE_TOO_BIG	1009
+#define CLOSE_RESTART	1012
+#define CLOSE_TRY_LATER 1013
+
+enum connection_state
+{
+	CONNECTION_OPEN,
+	CONNECTION_CLOSING /* hears nothing more; sends its queue, of which
+								 * the last is a close frame, and waits for the
+								 * peer's */
+};
+
+struct connection
+{
+	struct connection	*next;		  /* in the loop's list */
+	struct connection	*previous;	  /* in the loop's list */
+	struct loop			*loop;		  /* whose we are */
+	struct lws			*wsi;		  /* our socket, as libwebsockets knows it */
+	uint64_t			 id;		  /* for the log; never used twice */
+	char				 peer[64];	  /* the client's address */
+	char				*apikey;	  /* from the URL or a header; NULL: none */
+	enum phoenix_version version;	  /* serializer that was asked for */
+	bool				 realtime_js; /* understands kind 4 */
+	struct hash_map		 channels;	  /* struct channel, by topic */
+	double				 next_expiry; /* no token of ours ends before; 0: none */
+
+	enum connection_state state;		  /* changed by connection_close() alone */
+	unsigned			  close_code;	  /* ours or the peer's; 0: no close frame */
+	const char			 *close_reason;	  /* why, if we close; a literal */
+	uint64_t			  close_deadline; /* loop time at which patience ends */
+
+	struct buffer  incoming;		/* the message so far, if it is in pieces */
+	struct frame **queue;			/* ring of frames to be sent */
+	size_t		   queue_capacity;	/* slots of the ring; 0 or a power of two */
+	size_t		   queue_head;		/* slot of the oldest frame */
+	size_t		   queue_count;		/* frames that wait */
+	size_t		   queue_bytes;		/* and their bytes */
+	bool		   writeable_asked; /* a writeable callback is on its way */
+
+	uint64_t opened_at;	  /* loop time, milliseconds */
+	uint64_t messages_in; /* counters for the closing line */
+	uint64_t bytes_in;
+	uint64_t messages_out;
+	uint64_t bytes_out;
+	uint64_t malformed;
+};
+
+struct connection *connection_new(struct loop *loop, struct lws *wsi,
+								  enum phoenix_version version);
+void			   connection_free(struct connection *connection);
+
+/* Some bytes of a message came in. */
+void connection_receive(struct connection *connection, struct slice bytes,
+						bool final, bool binary);
+
+/* Queue a frame; the caller keeps its own reference. */
+void connection_send(struct connection *connection, struct frame *frame);
+
+/* The same, and give up the caller's reference. */
+void connection_send_take(struct connection *connection, struct frame *frame);
+
+/* The socket takes bytes.  False: end it now. */
+bool connection_writeable(struct connection *connection);
+
+void connection_close(struct connection *connection, unsigned code,
+					  const char *reason);
+
+/* The peer's close frame is there. */
+void connection_peer_closed(struct connection *connection, unsigned code);
+
+/* Called some times a second: what has run out? */
+void connection_tick(struct connection *connection);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * database.h
+ *		Questions to the database: asked in a row, answered in the same order.
+ *
+ * All go through one connection in pipeline mode.  They only read, so one that
+ * was under way when the connection broke is simply asked again, until its time
+ * is up.  Who asks may go away before the answer: he cancels, and hears nothing.
+ */
+#ifndef HARTHIO_DATABASE_H
+#define HARTHIO_DATABASE_H
+
+#include <uv.h>
+
+#include "slice.h"
+
+struct database;
+struct database_request;
+
+enum database_verdict
+{
+	DATABASE_ALLOWED,	 /* yes */
+	DATABASE_DENIED,	 /* no */
+	DATABASE_OBJECTED,	 /* an error that is the asker's: see message */
+	DATABASE_UNAVAILABLE /* it could not be asked in time */
+};
+
+struct database_answer
+{
+	enum database_verdict verdict; /* may he? */
+	const char			 *message; /* what the database objected; else NULL */
+	struct slice		  state;   /* the session's state, if allowed and there */
+};
+
+/* Nothing of the answer outlives the call.  The request is gone already. */
+typedef void (*database_callback)(void *owner, const struct database_answer *answer);
+
+/* "on_mismatch" is told that the extension is not of our version. */
+struct database *database_new(uv_loop_t *uv, const char			   *conninfo,
+							  void (*on_mismatch)(void *arg), void *arg);
+
+/* Ask no more; "database_free" when the loop has closed its handles. */
+void database_stop(struct database *database);
+void database_free(struct database *database);
+
+/*
+ * May someone with these claims take part in the session, and what is its
+ * state?  The answer comes from the loop, never from within this call.
+ */
+struct database_request *database_authorize(struct database	 *database,
+											const char		 *session_id,
+											const char		 *claims,
+											database_callback callback,
+											void			 *owner);
+void					 database_cancel(struct database_request *request);
+
+/* Called some times a second: whose time is up? */
+void database_tick(struct database *database);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * frame.c
+ *		One encoded websocket message, shared by all who receive it.
+ */
+#include "frame.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "memory.h"
+
+#define FRAME_FINAL	   0x80 /* not fragmented */
+#define LONGEST_HEADER 10
+
+/* Write the length as RFC 6455 section 5.2 wants it; returns the header's size. */
+static size_t
+write_header(unsigned char *header, enum frame_kind kind, size_t length)
+{
+	const size_t length_bytes = length <= UINT16_MAX ? 2 : 8;
+
+	header[0] = (unsigned char) (FRAME_FINAL | kind);
+	if (length < 126)
+	{
+		header[1] = (unsigned char) length;
+		return 2;
+	}
+	header[1] = length_bytes == 2 ? 126 : 127;
+	for (size_t i = 0; i < length_bytes; i++)
+		header[2 + i] = (unsigned char) (length >> (8 * (length_bytes - 1 - i)));
+	return 2 + length_bytes;
+}
+
+struct frame *
+frame_new(enum frame_kind kind, struct slice payload)
+{
+	unsigned char header[LONGEST_HEADER];
+	size_t		  header_length = write_header(header, kind, payload.length);
+	struct frame *frame;
+
+	frame = memory_resize(NULL, sizeof(*frame) + header_length + payload.length, 1);
+	frame->references = 1;
+	frame->length = header_length + payload.length;
+	memcpy(frame->bytes, header, header_length);
+	if (payload.length > 0)
+		memcpy(frame->bytes + header_length, payload.data, payload.length);
+	return frame;
+}
+
+/* A control frame's payload is at most 125 bytes; a longer reason is cut. */
+struct frame *
+frame_new_close(unsigned code, const char *reason)
+{
+	char   payload[125];
+	size_t length = strnlen(reason, sizeof(payload) - 2);
+
+	payload[0] = (char) (code >> 8);
+	payload[1] = (char) code;
+	memcpy(payload + 2, reason, length);
+	return frame_new(FRAME_CLOSE, slice_of(payload, length + 2));
+}
+
+struct frame *
+frame_retain(struct frame *frame)
+{
+	frame->references++;
+	return frame;
+}
+
+void
+frame_release(struct frame *frame)
+{
+	if (frame != NULL && --frame->references == 0)
+		free(frame);
+}

@@ -1,0 +1,36 @@
+/*
+ * frame.h
+ *		One encoded websocket message, shared by all who receive it.
+ *
+ * A frame holds its websocket header too (a server's frames are not masked), so
+ * its bytes go to any number of sockets as they are, and many frames can leave
+ * in one write.  It never changes once it is made and is freed with its last
+ * reference.
+ */
+#ifndef HARTHIO_FRAME_H
+#define HARTHIO_FRAME_H
+
+#include "slice.h"
+
+/* The opcodes of RFC 6455. */
+enum frame_kind
+{
+	FRAME_TEXT = 0x1,
+	FRAME_BINARY = 0x2,
+	FRAME_CLOSE = 0x8
+};
+
+struct frame
+{
+	unsigned	  references; /* whoever holds it; freed at zero */
+	size_t		  length;	  /* bytes, header included */
+	unsigned char bytes[];	  /* header and payload */
+};
+
+/* The caller gets the first reference. */
+struct frame *frame_new(enum frame_kind kind, struct slice payload);
+struct frame *frame_new_close(unsigned code, const char *reason);
+struct frame *frame_retain(struct frame *frame);
+void		  frame_release(struct frame *frame);
+
+#endif

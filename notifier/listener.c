@@ -1,0 +1,283 @@
+/*
+ * listener.c
+ *		Hears from the database what changed, and tells the hub.
+ *
+ * Snapshots go through the listening connection itself: if it breaks, so do
+ * they, and the next connect begins anew.
+ */
+#include "listener.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "database_link.h"
+#include "log.h"
+#include "memory.h"
+
+#define CHANNEL_NAME   "harthio"
+#define SNAPSHOT_CHUNK 500
+
+enum listener_state
+{
+	LISTENER_IDLE,		/* nothing was asked */
+	LISTENER_LISTENING, /* LISTEN was sent */
+	LISTENER_SNAPSHOT	/* a chunk of snapshots was asked for */
+};
+
+struct listener
+{
+	struct database_link link;		   /* the connection */
+	struct hub			*hub;		   /* whom we tell */
+	void (*on_mismatch)(void *arg);	   /* tells that we must end */
+	void			   *arg;		   /* its argument */
+	enum listener_state state;		   /* what the next result is of */
+	bool				resync_wanted; /* all snapshots, as soon as there is time */
+	char			  **ids;		   /* sessions whose snapshot is to be taken */
+	size_t				id_count;	   /* how many */
+	size_t				id_next;	   /* first one that was not asked for */
+};
+
+static void
+forget_ids(struct listener *listener)
+{
+	for (size_t i = 0; i < listener->id_count; i++)
+		free(listener->ids[i]);
+	free(listener->ids);
+	listener->ids = NULL;
+	listener->id_count = 0;
+	listener->id_next = 0;
+}
+
+/* Sessions may come and go while snapshots are taken, so keep their names. */
+static void
+collect_ids(struct listener *listener)
+{
+	struct hub_session *session = NULL;
+
+	forget_ids(listener);
+	listener->ids = memory_resize(NULL, listener->hub->sessions.count + 1,
+								  sizeof(*listener->ids));
+	while ((session = hub_session_next(listener->hub, session)) != NULL)
+	{
+		const char *id = hub_session_id(session);
+
+		listener->ids[listener->id_count++] = memory_copy(id, strlen(id));
+	}
+	log_info("database", "link=listener event=resync sessions=%zu",
+			 listener->id_count);
+}
+
+/* The next ids as the text of an array.  Ids need no escapes, only quotes. */
+static void
+append_chunk(struct listener *listener, struct buffer *array)
+{
+	size_t end = listener->id_next + SNAPSHOT_CHUNK;
+
+	if (end > listener->id_count)
+		end = listener->id_count;
+	buffer_append_byte(array, '{');
+	while (listener->id_next < end)
+	{
+		buffer_append_byte(array, '"');
+		buffer_append_text(array, listener->ids[listener->id_next++]);
+		buffer_append_text(array, listener->id_next < end ? "\"," : "\"");
+	}
+	buffer_append_byte(array, '}');
+	buffer_append_byte(array, '\0');
+}
+
+static void
+ask_chunk(struct listener *listener)
+{
+	struct buffer sql = {0};
+	struct buffer array = {0};
+	const char	 *value;
+	int			  sent;
+
+	buffer_append_text(&sql, "SELECT state FROM ");
+	buffer_append_text(&sql, listener->link.schema);
+	buffer_append_text(&sql, ".harthio_snapshot($1::text[])");
+	buffer_append_byte(&sql, '\0');
+	append_chunk(listener, &array);
+	value = array.data;
+	sent = PQsendQueryParams(listener->link.pg, sql.data, 1, NULL, &value,
+							 NULL, NULL, 0);
+	buffer_free(&sql);
+	buffer_free(&array);
+	listener->state = LISTENER_SNAPSHOT;
+	if (sent == 1)
+		database_link_flush(&listener->link);
+	else
+		database_link_lose(&listener->link, PQerrorMessage(listener->link.pg));
+}
+
+/* Nothing is under way: is there anything to ask? */
+static void
+ask_next(struct listener *listener)
+{
+	listener->state = LISTENER_IDLE;
+	if (listener->id_next == listener->id_count && listener->resync_wanted)
+	{
+		listener->resync_wanted = false;
+		collect_ids(listener);
+	}
+	if (listener->id_next < listener->id_count)
+		ask_chunk(listener);
+	else
+		forget_ids(listener);
+}
+
+static void
+take_snapshot(struct listener *listener, const PGresult *result)
+{
+	for (int row = 0; row < PQntuples(result); row++)
+	{
+		if (!PQgetisnull(result, row, 0))
+			hub_state(listener->hub,
+					  slice_of(PQgetvalue(result, row, 0),
+							   (size_t) PQgetlength(result, row, 0)));
+	}
+}
+
+/* False if the link is lost. */
+static bool
+take_result(struct listener *listener, const PGresult *result)
+{
+	switch (PQresultStatus(result))
+	{
+		case PGRES_TUPLES_OK:
+			take_snapshot(listener, result);
+			return true;
+		case PGRES_COMMAND_OK:
+			return true;
+		default:
+			database_link_lose(&listener->link, PQresultErrorMessage(result));
+			return false;
+	}
+}
+
+/* Either a state, or the order to look at all of them. */
+static void
+take_notification(struct listener *listener, const char *payload)
+{
+	json_t *object = json_loads(payload, 0, NULL);
+
+	if (json_is_true(json_object_get(object, "resync")))
+	{
+		listener->resync_wanted = true;
+		if (listener->state == LISTENER_IDLE)
+			ask_next(listener);
+	}
+	else
+		hub_state(listener->hub, slice_text(payload));
+	json_decref(object);
+}
+
+static void
+take_notifications(struct listener *listener)
+{
+	PGnotify *notification;
+
+	while (listener->link.state == LINK_READY &&
+		   (notification = PQnotifies(listener->link.pg)) != NULL)
+	{
+		take_notification(listener, notification->extra);
+		PQfreemem(notification);
+	}
+}
+
+static void
+on_readable(void *owner)
+{
+	struct listener *listener = owner;
+
+	while (listener->state != LISTENER_IDLE && !PQisBusy(listener->link.pg))
+	{
+		PGresult *result = PQgetResult(listener->link.pg);
+		bool	  good;
+
+		if (result == NULL)
+		{
+			ask_next(listener);
+			if (listener->link.state != LINK_READY)
+				return;
+			continue;
+		}
+		good = take_result(listener, result);
+		PQclear(result);
+		if (!good)
+			return;
+	}
+	take_notifications(listener);
+}
+
+static void
+on_ready(void *owner)
+{
+	struct listener *listener = owner;
+
+	forget_ids(listener);
+	listener->resync_wanted = true;
+	listener->state = LISTENER_LISTENING;
+	if (PQsendQuery(listener->link.pg, "LISTEN " CHANNEL_NAME) == 1)
+		database_link_flush(&listener->link);
+	else
+		database_link_lose(&listener->link, PQerrorMessage(listener->link.pg));
+}
+
+static void
+on_lost(void *owner)
+{
+	struct listener *listener = owner;
+
+	listener->state = LISTENER_IDLE;
+	forget_ids(listener);
+}
+
+static void
+on_mismatch(void *owner)
+{
+	struct listener *listener = owner;
+
+	listener->on_mismatch(listener->arg);
+}
+
+static const struct link_events events = {
+	.ready = on_ready,
+	.readable = on_readable,
+	.lost = on_lost,
+	.mismatch = on_mismatch,
+};
+
+struct listener *
+listener_new(uv_loop_t *uv, const char *conninfo, struct hub *hub,
+			 void (*mismatch)(void *arg), void *arg)
+{
+	struct listener *listener = memory_new(sizeof(*listener));
+
+	listener->hub = hub;
+	listener->on_mismatch = mismatch;
+	listener->arg = arg;
+	listener->link = (struct database_link){
+		.uv = uv,
+		.name = "listener",
+		.conninfo = conninfo,
+		.events = &events,
+		.owner = listener,
+	};
+	database_link_start(&listener->link);
+	return listener;
+}
+
+void
+listener_stop(struct listener *listener)
+{
+	database_link_stop(&listener->link);
+	forget_ids(listener);
+}
+
+void
+listener_free(struct listener *listener)
+{
+	free(listener);
+}

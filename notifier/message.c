@@ -1,0 +1,206 @@
+/*
+ * message.c
+ *		What a client's messages do.
+ *
+ * A message belongs to the join that its join_ref names: one of an earlier join
+ * that comes late is ignored, or it would end a channel that was just opened.
+ */
+#include "message.h"
+
+#include <jansson.h>
+
+#include "admission.h"
+#include "channel.h"
+#include "clock.h"
+#include "join.h"
+#include "log.h"
+#include "loop.h"
+
+/* So many malformed messages of a connection are logged; all are counted. */
+#define MALFORMED_LOGGED 5
+
+/* Longer ones cannot be tokens: they did not fit into a join either. */
+#define TOKEN_PAYLOAD_MAX 65536
+
+static void
+reply(struct connection *connection, const struct phoenix_message *message,
+	  struct slice join_ref, bool ok, struct slice response)
+{
+	connection_send_take(connection,
+						 phoenix_encode_reply(connection->version, join_ref,
+											  message->ref, message->topic,
+											  ok, response));
+}
+
+static void
+reply_error(struct connection *connection, const struct phoenix_message *message,
+			struct slice join_ref, const char *reason)
+{
+	struct buffer response = {0};
+
+	/* Who gives no ref does not wait for an answer. */
+	if (phoenix_is_null(message->ref))
+		return;
+	buffer_append_text(&response, "{\"reason\":");
+	buffer_append_json_string(&response, slice_text(reason));
+	buffer_append_text(&response, "}");
+	reply(connection, message, join_ref, false, buffer_slice(&response));
+	buffer_free(&response);
+}
+
+static bool
+is_event(const struct phoenix_message *message, const char *event)
+{
+	return slice_equal(message->event, slice_text(event));
+}
+
+static bool
+is_stale(const struct channel *channel, const struct phoenix_message *message)
+{
+	return !phoenix_is_null(message->join_ref) &&
+		   !slice_equal(message->join_ref, channel->join_ref);
+}
+
+/* Leaving what one is not in is fine: the client only wants to be out. */
+static void
+receive_leave(struct connection *connection, struct channel *channel,
+			  const struct phoenix_message *message)
+{
+	reply(connection, message, message->join_ref, true, SLICE("{}"));
+	if (channel != NULL)
+		channel_end(channel);
+}
+
+/* Nothing changes for "sb_" keys, for null and for the token in force. */
+static void
+receive_token(struct channel *channel, struct slice token)
+{
+	struct connection  *connection = channel->connection;
+	uint64_t			hash = hash_bytes(&connection->loop->hash_key, token);
+	struct auth_refusal refusal;
+	struct slice		rest;
+	struct claims		claims;
+
+	if (token.length == 0 || hash == channel->token_hash ||
+		slice_after(token, SLICE("sb_"), &rest))
+		return;
+	if (!auth_verify(connection->loop->auth, token, clock_now(), &claims, &refusal))
+	{
+		channel_fail(channel, CHANNEL_CODE_TOKEN, refusal.message);
+		return;
+	}
+	channel->token_hash = hash;
+	claims_free(&channel->new_claims);
+	channel->new_claims = claims;
+	admission_ask(channel);
+}
+
+static void
+receive_access_token(struct channel *channel, const struct phoenix_message *message)
+{
+	json_t *payload;
+	json_t *token;
+
+	if (message->payload.length > TOKEN_PAYLOAD_MAX)
+		return;
+	payload = json_loadb(message->payload.data, message->payload.length, 0, NULL);
+	token = json_object_get(payload, "access_token");
+	if (json_is_string(token))
+		receive_token(channel, slice_of(json_string_value(token),
+										json_string_length(token)));
+	json_decref(payload);
+}
+
+static void
+receive_broadcast(struct channel *channel, const struct phoenix_message *message)
+{
+	struct connection		*connection = channel->connection;
+	struct phoenix_broadcast broadcast = {
+		.event = message->user_event,
+		.payload = message->payload,
+		.opaque = message->opaque,
+	};
+	const char *wrong = NULL;
+
+	if (!channel->joined)
+		wrong = "channel is not joined yet";
+	else if (message->user_event.data == NULL)
+		wrong = phoenix_check_broadcast(message->payload);
+	if (wrong != NULL)
+	{
+		reply_error(connection, message, channel->join_ref, wrong);
+		return;
+	}
+	hub_publish(&channel->member, channel->self, &broadcast);
+	if (channel->ack)
+		reply(connection, message, channel->join_ref, true, SLICE("{}"));
+}
+
+static void
+receive_in_channel(struct channel *channel, const struct phoenix_message *message)
+{
+	if (is_event(message, "broadcast"))
+		receive_broadcast(channel, message);
+	else if (is_event(message, "access_token"))
+		receive_access_token(channel, message);
+	else
+		reply_error(channel->connection, message, channel->join_ref,
+					"unknown event");
+}
+
+static void
+dispatch(struct connection *connection, const struct phoenix_message *message)
+{
+	struct channel *channel;
+
+	if (is_event(message, "heartbeat") &&
+		slice_equal(message->topic, SLICE("phoenix")))
+	{
+		reply(connection, message, message->join_ref, true, SLICE("{}"));
+		return;
+	}
+	if (is_event(message, "phx_join"))
+	{
+		join_receive(connection, message);
+		return;
+	}
+	channel = channel_find(connection, message->topic);
+	if (channel != NULL && is_stale(channel, message))
+		return;
+	if (is_event(message, "phx_leave"))
+		receive_leave(connection, channel, message);
+	else if (channel == NULL)
+		reply_error(connection, message, SLICE("null"), "unmatched topic");
+	else
+		receive_in_channel(channel, message);
+}
+
+static void
+log_malformed(struct connection *connection, const char *wrong, size_t length)
+{
+	if (++connection->malformed > MALFORMED_LOGGED)
+		return;
+	log_info("connection", "id=%llu event=malformed reason=%s bytes=%zu",
+			 (unsigned long long) connection->id, log_text(wrong), length);
+}
+
+void
+message_receive(struct connection *connection, struct slice bytes, bool binary)
+{
+	struct phoenix_message message;
+	const char			  *wrong;
+
+	if (binary)
+		wrong = phoenix_decode_binary(bytes, &message);
+	else
+		wrong = phoenix_decode_text(connection->version, bytes, &message);
+	if (wrong != NULL)
+		log_malformed(connection, wrong, bytes.length);
+	else
+	{
+		if (binary)
+			connection->realtime_js = true;
+		dispatch(connection, &message);
+	}
+	phoenix_message_free(&message);
+}

@@ -1,0 +1,15 @@
+/*
+ * message.h
+ *		What a client's messages do.
+ */
+#ifndef HARTHIO_MESSAGE_H
+#define HARTHIO_MESSAGE_H
+
+#include "connection.h"
+#include "slice.h"
+
+/* One whole message came in.  Never fails: what makes no sense is dropped. */
+void message_receive(struct connection *connection, struct slice bytes,
+					 bool binary);
+
+#endif

@@ -1,0 +1,324 @@
+/*
+ * server.c
+ *		libwebsockets: HTTP requests, websocket upgrades and what follows.
+ *
+ * Any token, or none, may open a connection: a client never sees why an upgrade
+ * was refused, but shows the reason why a join was.
+ */
+#include "server.h"
+
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "connection.h"
+#include "log.h"
+#include "loop.h"
+#include "memory.h"
+
+/* A token in the URL may have 5 KB and more. */
+#define HEADER_MAX_BYTES	 16384
+#define SERVICE_BUFFER_BYTES 32768
+#define RECEIVE_BUFFER_BYTES 1024
+
+/* Browsers answer pings even where their timers sleep. */
+#define PING_AFTER_SECONDS	  30
+#define HANG_UP_AFTER_SECONDS 65
+
+#define API_KEY_HEADER "x-api-key:"
+
+struct server
+{
+	struct loop		   *loop;	 /* whose server */
+	struct lws_context *context; /* NULL once it is destroyed */
+	struct lws_vhost   *vhost;	 /* adopts sockets */
+};
+
+/* What libwebsockets keeps for us with each websocket. */
+struct session_data
+{
+	struct connection *connection; /* NULL until it is established */
+};
+
+static const lws_retry_bo_t idle_policy = {
+	.secs_since_valid_ping = PING_AFTER_SECONDS,
+	.secs_since_valid_hangup = HANG_UP_AFTER_SECONDS,
+};
+
+static struct loop *
+loop_of(struct lws *wsi)
+{
+	const struct server *server = lws_context_user(lws_get_context(wsi));
+
+	return server->loop;
+}
+
+/*
+ * Send a short answer and be done.  Returns what the callback must return: what
+ * might be left of a request that has a body would be taken for the next one,
+ * so only those that have none may go on.
+ */
+static int
+answer(struct lws *wsi, unsigned status, const char *body)
+{
+	unsigned char  buffer[LWS_PRE + 1024];
+	unsigned char *at = buffer + LWS_PRE;
+	unsigned char *start = at;
+	unsigned char *end = buffer + sizeof(buffer) - 1;
+	size_t		   length = strlen(body);
+	const bool	   is_get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
+
+	if (lws_add_http_common_headers(wsi, status, "text/plain", length, &at, end) ||
+		lws_finalize_http_header(wsi, &at, end) ||
+		(size_t) (end - at) < length)
+		return -1;
+	memcpy(at, body, length);
+	at += length;
+	if (lws_write(wsi, start, (size_t) (at - start), LWS_WRITE_HTTP_FINAL) < 0)
+		return -1;
+	return is_get ? lws_http_transaction_completed(wsi) : -1;
+}
+
+static int
+handle_http(struct lws *wsi, const char *path)
+{
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0)
+	{
+		if (strcmp(path, "/") == 0)
+			return answer(wsi, HTTP_STATUS_OK,
+						  "harthio-notifier " HARTHIO_VERSION "\n");
+		if (strcmp(path, "/healthcheck") == 0)
+			return answer(wsi, HTTP_STATUS_OK, "ok");
+	}
+	return answer(wsi, HTTP_STATUS_NOT_FOUND, "not found\n");
+}
+
+/* "~> 1.0.0" and "~> 2.0.0"; who says nothing means the first. */
+static bool
+read_version(struct lws *wsi, enum phoenix_version *version)
+{
+	/* The search ends at the first argument that does not fit: a token may. */
+	char		buffer[HEADER_MAX_BYTES];
+	const char *wanted = lws_get_urlarg_by_name(wsi, "vsn=", buffer, sizeof(buffer));
+
+	*version = PHOENIX_V1;
+	if (wanted == NULL)
+		return true;
+	if (strncmp(wanted, "2.0.", 4) == 0)
+		*version = PHOENIX_V2;
+	else if (strncmp(wanted, "1.0.", 4) != 0)
+		return false;
+	return wanted[4] != '\0' && strspn(wanted + 4, "0123456789") == strlen(wanted + 4);
+}
+
+static bool
+is_websocket_path(struct lws *wsi)
+{
+	char path[64];
+
+	return lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) > 0 &&
+		   (strcmp(path, "/realtime/v1/websocket") == 0 ||
+			strcmp(path, "/socket/websocket") == 0);
+}
+
+/* Decide before anything is upgraded.  Zero: go on. */
+static int
+confirm_upgrade(struct lws *wsi, const char *to)
+{
+	enum phoenix_version version;
+	unsigned			 status = 0;
+
+	if (strcmp(to, "websocket") != 0)
+		return -1;
+	if (!is_websocket_path(wsi))
+		status = HTTP_STATUS_NOT_FOUND;
+	else if (!read_version(wsi, &version))
+		status = HTTP_STATUS_FORBIDDEN;
+	else if (loop_of(wsi)->stopping)
+		status = HTTP_STATUS_SERVICE_UNAVAILABLE;
+	if (status == 0)
+		return 0;
+	return answer(wsi, status, "refused\n") < 0 ? -1 : 1;
+}
+
+/* The header wins over the URL.  NULL if there is neither. */
+static char *
+read_api_key(struct lws *wsi)
+{
+	char		buffer[HEADER_MAX_BYTES];
+	const int	name_length = sizeof(API_KEY_HEADER) - 1;
+	const char *key = NULL;
+
+	if (lws_hdr_custom_length(wsi, API_KEY_HEADER, name_length) > 0 &&
+		lws_hdr_custom_copy(wsi, buffer, sizeof(buffer), API_KEY_HEADER,
+							name_length) > 0)
+		key = buffer;
+	else
+		key = lws_get_urlarg_by_name(wsi, "apikey=", buffer, sizeof(buffer));
+	return key != NULL ? memory_copy(key, strlen(key)) : NULL;
+}
+
+/* Headers are gone after this, so take what is needed. */
+static int
+handle_established(struct lws *wsi, struct session_data *data)
+{
+	enum phoenix_version version;
+	struct connection	*connection;
+
+	if (!read_version(wsi, &version))
+		return -1;
+	connection = connection_new(loop_of(wsi), wsi, version);
+	connection->apikey = read_api_key(wsi);
+	lws_get_peer_simple(wsi, connection->peer, sizeof(connection->peer));
+	data->connection = connection;
+	log_info("connection", "id=%llu event=opened peer=%s version=%d apikey=%s",
+			 (unsigned long long) connection->id, log_text(connection->peer),
+			 version == PHOENIX_V1 ? 1 : 2,
+			 connection->apikey != NULL ? "given" : "none");
+	return 0;
+}
+
+static void
+handle_receive(struct lws *wsi, struct connection *connection,
+			   const void *bytes, size_t length)
+{
+	const bool final = lws_is_final_fragment(wsi) &&
+					   lws_remaining_packet_payload(wsi) == 0;
+
+	connection_receive(connection, slice_of(bytes, length), final,
+					   lws_frame_is_binary(wsi) != 0);
+}
+
+/*
+ * The peer says goodbye; the first two bytes are its code.  If it answers our
+ * own farewell the socket may go; otherwise libwebsockets answers first.
+ */
+static int
+handle_peer_close(struct connection *connection, const unsigned char *bytes,
+				  size_t length)
+{
+	connection_peer_closed(connection, length >= 2
+										   ? (unsigned) (bytes[0] << 8 | bytes[1])
+										   : LWS_CLOSE_STATUS_NO_STATUS);
+	return connection->state == CONNECTION_CLOSING ? -1 : 0;
+}
+
+/* A websocket's events.  -1 closes it. */
+static int
+handle_websocket(struct lws *wsi, enum lws_callback_reasons reason,
+				 struct session_data *data, void *in, size_t length)
+{
+	if (data == NULL || data->connection == NULL)
+		return 0;
+	switch (reason)
+	{
+		case LWS_CALLBACK_RECEIVE:
+			handle_receive(wsi, data->connection, in, length);
+			return 0;
+		case LWS_CALLBACK_SERVER_WRITEABLE:
+			return connection_writeable(data->connection) ? 0 : -1;
+		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+			return handle_peer_close(data->connection, in, length);
+		case LWS_CALLBACK_CLOSED:
+			connection_free(data->connection);
+			data->connection = NULL;
+			return 0;
+		default:
+			return 0;
+	}
+}
+
+static int
+on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
+		 void *in, size_t length)
+{
+	switch (reason)
+	{
+		case LWS_CALLBACK_HTTP:
+			return handle_http(wsi, in);
+		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+			return confirm_upgrade(wsi, in);
+		case LWS_CALLBACK_ESTABLISHED:
+			return handle_established(wsi, user);
+		case LWS_CALLBACK_RECEIVE:
+		case LWS_CALLBACK_SERVER_WRITEABLE:
+		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		case LWS_CALLBACK_CLOSED:
+			return handle_websocket(wsi, reason, user, in, length);
+		default:
+			return 0;
+	}
+}
+
+/* Phoenix's clients either ask for no protocol or for this one. */
+static const struct lws_protocols protocols[] = {
+	{
+		.name = "phoenix",
+		.callback = on_event,
+		.per_session_data_size = sizeof(struct session_data),
+		.rx_buffer_size = RECEIVE_BUFFER_BYTES,
+	},
+	{.name = NULL}};
+
+static void
+log_library(int level, const char *line)
+{
+	log_write(level == LLL_ERR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "lws",
+			  "message=%s", log_slice(slice_of(line, strcspn(line, "\n"))));
+}
+
+struct server *
+server_new(struct loop *loop)
+{
+	struct server						  *server = memory_new(sizeof(*server));
+	void								  *loops[] = {&loop->uv};
+	const struct lws_context_creation_info info = {
+		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
+		.protocols = protocols,
+		.options = LWS_SERVER_OPTION_LIBUV,
+		.foreign_loops = loops,
+		.max_http_header_data = HEADER_MAX_BYTES,
+		.pt_serv_buf_size = SERVICE_BUFFER_BYTES,
+		.retry_and_idle_policy = &idle_policy,
+		.server_string = "harthio-notifier",
+		.alpn = "http/1.1",
+		.pcontext = &server->context,
+		.user = server,
+	};
+
+	lws_set_log_level(LLL_ERR | LLL_WARN, log_library);
+	server->loop = loop;
+	server->context = lws_create_context(&info);
+	if (server->context == NULL)
+	{
+		free(server);
+		return NULL;
+	}
+	server->vhost = lws_get_vhost_by_name(server->context, "default");
+	return server;
+}
+
+void
+server_adopt(struct server *server, int socket)
+{
+	/* On failure libwebsockets has closed it. */
+	if (lws_adopt_socket_vhost(server->vhost, socket) == NULL)
+		log_warning("server", "event=not_adopted");
+}
+
+void
+server_stop(struct server *server)
+{
+	lws_context_destroy(server->context);
+}
+
+/* libwebsockets frees a context on a foreign loop only when asked once more. */
+void
+server_free(struct server *server)
+{
+	if (server == NULL)
+		return;
+	if (server->context != NULL)
+		lws_context_destroy(server->context);
+	free(server);
+}

@@ -1,0 +1,102 @@
+/*
+ * session_state.c
+ *		The whole current truth of one session, as the database tells it.
+ */
+#include "session_state.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "memory.h"
+
+bool
+session_id_valid(struct slice id)
+{
+	if (id.length < 1 || id.length > SESSION_ID_MAX)
+		return false;
+	for (size_t i = 0; i < id.length; i++)
+	{
+		char c = id.data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			  (c >= '0' && c <= '9') || c == '_' || c == '-'))
+			return false;
+	}
+	return true;
+}
+
+/* A session without a provider has ended; failedProvider marks a switch. */
+static const char *
+event_of(json_t *object)
+{
+	if (!json_is_string(json_object_get(object, "provider")))
+		return "session-ended";
+	if (json_is_string(json_object_get(object, "failedProvider")))
+		return "coordinated-recovery";
+	return "provider-selected";
+}
+
+static bool
+read_state(json_t *object, struct session_state *state)
+{
+	json_t *id = json_object_get(object, "sessionId");
+	json_t *generation = json_object_get(object, "generation");
+	json_t *epoch = json_object_get(object, "epoch");
+	json_t *version = json_object_get(object, "version");
+
+	if (!json_is_integer(generation) || !json_is_integer(epoch) ||
+		!json_is_integer(version) || !json_is_string(id) ||
+		!session_id_valid(slice_text(json_string_value(id))))
+		return false;
+	state->session_id = memory_copy(json_string_value(id), json_string_length(id));
+	state->generation = json_integer_value(generation);
+	state->epoch = json_integer_value(epoch);
+	state->version = json_integer_value(version);
+	state->event = event_of(object);
+	return true;
+}
+
+bool
+session_state_parse(struct slice json, struct session_state *state)
+{
+	json_t *object = json_loadb(json.data, json.length, 0, NULL);
+	bool	good = false;
+
+	*state = (struct session_state){0};
+	if (json_is_object(object) && read_state(object, state))
+	{
+		state->json = memory_copy(json.data, json.length);
+		json_object_del(object, "version");
+		state->content = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+		good = state->content != NULL;
+	}
+	if (!good)
+		session_state_free(state);
+	json_decref(object);
+	return good;
+}
+
+void
+session_state_free(struct session_state *state)
+{
+	free(state->session_id);
+	free(state->json);
+	free(state->content);
+	*state = (struct session_state){0};
+}
+
+bool
+session_state_newer(const struct session_state *a, const struct session_state *b)
+{
+	if (a->generation != b->generation)
+		return a->generation > b->generation;
+	if (a->epoch != b->epoch)
+		return a->epoch > b->epoch;
+	return a->version > b->version;
+}
+
+bool
+session_state_same(const struct session_state *a, const struct session_state *b)
+{
+	return strcmp(a->content, b->content) == 0;
+}

@@ -1,0 +1,44 @@
+/*
+ * session_state.h
+ *		The whole current truth of one session, as the database tells it.
+ *
+ * States are ordered by (generation, epoch, version): a later one replaces an
+ * earlier one, and a lost, repeated or late message does no harm.
+ */
+#ifndef HARTHIO_SESSION_STATE_H
+#define HARTHIO_SESSION_STATE_H
+
+#include <stdint.h>
+
+#include "slice.h"
+
+#define SESSION_ID_MAX 128
+
+struct session_state
+{
+	char	   *session_id; /* which session */
+	int64_t		generation; /* the database's timeline */
+	int64_t		epoch;		/* which assignment */
+	int64_t		version;	/* WAL position when it was read */
+	const char *event;		/* what it is called on the wire; not owned */
+	char	   *json;		/* as the database wrote it */
+	char	   *content;	/* the same without its version, canonical */
+};
+
+/* Is this the id of a session: 1 to 128 of [A-Za-z0-9_-]? */
+bool session_id_valid(struct slice id);
+
+/* False if the text is not a state; otherwise free it later. */
+bool session_state_parse(struct slice json, struct session_state *state)
+	__attribute__((warn_unused_result));
+void session_state_free(struct session_state *state);
+
+/* Is "a" later than "b"? */
+bool session_state_newer(const struct session_state *a,
+						 const struct session_state *b);
+
+/* Do they differ in nothing but the version? */
+bool session_state_same(const struct session_state *a,
+						const struct session_state *b);
+
+#endif
