@@ -330,8 +330,8 @@ export const backends = (query) => sql(
 
 // Runs `during` while the notifier gets no answers to its questions.
 export async function whileDatabaseIsSilent(during) {
-  const [backend] = await eventually('the query backend', () =>
-    backends("NOT LIKE 'LISTEN%' AND query NOT LIKE '%text[])'"))
+  const backend = await eventually('the query backend', async () =>
+    (await backends("NOT LIKE 'LISTEN%' AND query NOT LIKE '%text[])'"))[0])
   process.kill(backend.pid, 'SIGSTOP')
   try {
     return await during()
