@@ -202,10 +202,10 @@ const quietAuth = { persistSession: false, autoRefreshToken: false, detectSessio
 
 // Every kind of client that must work, by name.
 export const clientKinds = {
-  'supabase-js 2.109.0, vsn 2.0.0': (notifier, jwt) => new SupabaseClient(
+  'supabase-js 2.119.1, vsn 2.0.0': (notifier, jwt) => new SupabaseClient(
     createClient(notifier.httpUrl, jwt, {
       auth: quietAuth, realtime: { transport: WebSocket, vsn: '2.0.0' } })),
-  'supabase-js 2.109.0, vsn 1.0.0': (notifier, jwt) => new SupabaseClient(
+  'supabase-js 2.119.1, vsn 1.0.0': (notifier, jwt) => new SupabaseClient(
     createClient(notifier.httpUrl, jwt, {
       auth: quietAuth, realtime: { transport: WebSocket, vsn: '1.0.0' } })),
   'supabase-js 2.39.8': (notifier, jwt) => new SupabaseClient(
@@ -218,7 +218,7 @@ export const clientKinds = {
   },
 }
 
-export const newestKind = 'supabase-js 2.109.0, vsn 2.0.0'
+export const newestKind = 'supabase-js 2.119.1, vsn 2.0.0'
 
 // A supabase-js client that asks `accessToken` for its token, as apps do.
 export function supabaseWithTokens(notifier, apikey, accessToken) {
