@@ -1,30 +1,13 @@
 // Do clients hear what other clients send, as the protocol promises?
 
-import { test, before, after } from 'node:test'
+import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import * as h from './harness.mjs'
 
-let notifier
-const clients = []
+h.notifierForThisFile()
 
-before(async () => { notifier = await h.Notifier.start() })
-after(async () => {
-  for (const client of clients) client.close()
-  await notifier.stop()
-})
-
-function connect(kind) {
-  const client = h.clientKinds[kind](notifier, notifier.token())
-  clients.push(client)
-  return client
-}
-
-async function raw(options) {
-  const client = await h.RawClient.connect(notifier, { apikey: notifier.token(), ...options })
-  clients.push(client)
-  return client
-}
+const { connect, raw } = h
 
 const newTopic = () => `room:${randomUUID()}`
 

@@ -1,23 +1,13 @@
 // Do all subscribers end right when the database fails under the notifier?
 
-import { test, before, after } from 'node:test'
+import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import * as h from './harness.mjs'
 
 let notifier
-const clients = []
+h.notifierForThisFile((started) => { notifier = started })
 
-before(async () => { notifier = await h.Notifier.start() })
-after(async () => {
-  for (const client of clients) client.close()
-  await notifier.stop()
-})
-
-function connect(kind = h.newestKind) {
-  const client = h.clientKinds[kind](notifier, notifier.token())
-  clients.push(client)
-  return client
-}
+const { connect } = h
 
 // Sessions, each with one subscriber of each kind.
 async function populate(count) {
@@ -91,8 +81,7 @@ test('all backends are terminated while clients join', async () => {
 })
 
 test('without an answer of the database a join is refused in time, and heartbeats go on', async () => {
-  const raw = await h.RawClient.connect(notifier, { apikey: notifier.token() })
-  clients.push(raw)
+  const raw = await h.raw()
   await h.whileDatabaseIsSilent(async () => {
     raw.send('1', '1', `realtime:session:${h.newSession()}`, 'phx_join', {})
     for (let i = 0; i < 20; i++) await raw.heartbeat()
@@ -104,9 +93,8 @@ test('without an answer of the database a join is refused in time, and heartbeat
 })
 
 test('a join is left, and its connection closed, while the database is asked', async () => {
-  const [stays, goes] = [await h.RawClient.connect(notifier, { apikey: notifier.token() }),
-    await h.RawClient.connect(notifier, { apikey: notifier.token() })]
-  clients.push(stays, goes)
+  const [stays, goes] = [await h.raw(),
+    await h.raw()]
   const topic = `realtime:session:${h.newSession()}`
   await h.whileDatabaseIsSilent(async () => {
     for (const client of [stays, goes]) client.send('1', '1', topic, 'phx_join', {})
@@ -126,9 +114,8 @@ test('a join is left, and its connection closed, while the database is asked', a
 })
 
 test('a token that cannot be checked now changes nothing, and one sent during a join decides it', async () => {
-  const [member, joiner] = [await h.RawClient.connect(notifier, { apikey: notifier.token() }),
-    await h.RawClient.connect(notifier, { apikey: notifier.token() })]
-  clients.push(member, joiner)
+  const [member, joiner] = [await h.raw(),
+    await h.raw()]
   const topic = `realtime:session:${h.newSession()}`
   await member.join(topic)
   await h.whileDatabaseIsSilent(async () => {
@@ -192,8 +179,7 @@ test('more sessions than fit into one snapshot are all resynchronised', async ()
   await h.sql(`SELECT harthio_claim_provider($1 || '-' || i, 'alice') FROM generate_series(1, 1200) i`, [prefix])
   const raws = []
   for (let c = 0; c < 12; c++) {
-    const raw = await h.RawClient.connect(notifier, { apikey: notifier.token() })
-    clients.push(raw)
+    const raw = await h.raw()
     raws.push(raw)
     for (let i = 1; i <= 100; i++) {
       raw.send(`${i}`, `${i}`, `realtime:session:${prefix}-${c * 100 + i}`, 'phx_join', {})

@@ -4,6 +4,7 @@
 // Environment: PGHOST, PGPORT and PGDATABASE name the cluster, whose directory
 // is HARTHIO_CLUSTER_DIR; HARTHIO_NOTIFIER is the binary to test.
 
+import { after, before } from 'node:test'
 import { spawn, execFile } from 'node:child_process'
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -296,6 +297,31 @@ export function kind3({ joinRef = '', ref = '', topic, event, metadata = '', enc
 // ---------------------------------------------------------------- database
 
 export const newSession = () => `s-${randomUUID()}`
+
+// Each test file has one notifier, and clients that are closed with it.
+let shared
+const clients = []
+
+export function notifierForThisFile(use = () => {}) {
+  before(async () => {
+    shared = await Notifier.start()
+    use(shared)
+  })
+  after(async () => {
+    for (const client of clients) client.close()
+    await shared.stop()
+  })
+}
+
+// Something with close() that is closed when the file is done.
+export function closing(client) {
+  clients.push(client)
+  return client
+}
+
+export const connect = (kind = newestKind) => closing(clientKinds[kind](shared, shared.token()))
+export const raw = async (options) =>
+  closing(await RawClient.connect(shared, { apikey: shared.token(), ...options }))
 
 // One statement on a connection of its own, as the superuser.
 export async function sql(text, values = []) {

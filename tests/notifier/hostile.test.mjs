@@ -1,25 +1,15 @@
 // Does a client that misbehaves harm only itself?
 
-import { test, before, after } from 'node:test'
+import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import net from 'node:net'
 import * as h from './harness.mjs'
 
 let notifier
-const clients = []
+h.notifierForThisFile((started) => { notifier = started })
 
-before(async () => { notifier = await h.Notifier.start() })
-after(async () => {
-  for (const client of clients) client.close()
-  await notifier.stop()
-})
-
-async function raw(options) {
-  const client = await h.RawClient.connect(notifier, { apikey: notifier.token(), ...options })
-  clients.push(client)
-  return client
-}
+const { raw } = h
 
 const newTopic = () => `realtime:room-${randomUUID()}`
 const broadcast = (event, payload = {}) => ({ type: 'broadcast', event, payload })
@@ -237,7 +227,7 @@ test('half an upgrade, garbage and silence do no harm', async () => {
     socket.on('error', () => {})
     socket.end(request)
     socket.resume()
-    clients.push({ close: () => socket.destroy() })
+    h.closing({ close: () => socket.destroy() })
   }
   const answer = await fetch(`${notifier.httpUrl}/healthcheck`)
   assert.equal(await answer.text(), 'ok')

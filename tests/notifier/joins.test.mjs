@@ -1,24 +1,14 @@
 // Is a join refused when it must be, and does the user read why?
 
-import { test, before, after } from 'node:test'
+import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { randomUUID, generateKeyPairSync } from 'node:crypto'
 import * as h from './harness.mjs'
 
 let notifier
-const clients = []
+h.notifierForThisFile((started) => { notifier = started })
 
-before(async () => { notifier = await h.Notifier.start() })
-after(async () => {
-  for (const client of clients) client.close()
-  await notifier.stop()
-})
-
-async function raw(apikey, options) {
-  const client = await h.RawClient.connect(notifier, { apikey, ...options })
-  clients.push(client)
-  return client
-}
+const raw = (apikey, options) => h.raw({ apikey, ...options })
 
 const refused = (reason) => ({ status: 'error', response: { reason } })
 const session = () => `realtime:session:${h.newSession()}`
@@ -156,8 +146,8 @@ test('one connection has at most 100 channels', async () => {
 })
 
 test('supabase-js shows the reason to its user', async () => {
-  const client = h.clientKinds[h.newestKind](notifier, notifier.token({ role: 'anon', sub: undefined }))
-  clients.push(client)
+  const client = h.closing(
+    h.clientKinds[h.newestKind](notifier, notifier.token({ role: 'anon', sub: undefined })))
   const name = `session:${h.newSession()}`
   const channel = await client.join(name, { wait: false })
   await h.eventually('an error', () => channel.errors.length > 0)

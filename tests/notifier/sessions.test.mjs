@@ -1,23 +1,12 @@
 // Does everyone in a session hear its state, whatever client and topic it uses?
 
-import { test, before, after } from 'node:test'
+import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import * as h from './harness.mjs'
 
-let notifier
-const clients = []
+h.notifierForThisFile()
 
-before(async () => { notifier = await h.Notifier.start() })
-after(async () => {
-  for (const client of clients) client.close()
-  await notifier.stop()
-})
-
-function connect(kind) {
-  const client = h.clientKinds[kind](notifier, notifier.token())
-  clients.push(client)
-  return client
-}
+const { connect } = h
 
 const topicsOf = (session) => [`session:${session}`, `provider-coord-${session}`, `p2p-session-${session}`]
 

@@ -1,21 +1,14 @@
 // Does a channel live as long as its tokens, and heal when it gets a new one?
 
-import { test, before, after } from 'node:test'
+import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import * as h from './harness.mjs'
 
 let notifier
-const clients = []
-
-before(async () => { notifier = await h.Notifier.start() })
-after(async () => {
-  for (const client of clients) client.close()
-  await notifier.stop()
-})
+h.notifierForThisFile((started) => { notifier = started })
 
 async function joined(claims, topic = `realtime:session:${h.newSession()}`) {
-  const client = await h.RawClient.connect(notifier, { apikey: notifier.token(claims) })
-  clients.push(client)
+  const client = await h.raw({ apikey: notifier.token(claims) })
   assert.equal((await client.join(topic)).status, 'ok')
   return { client, topic }
 }
@@ -69,8 +62,7 @@ for (const [name, token, message] of [
 test('sb_ keys, null and the same token change nothing', async () => {
   const apikey = notifier.token()
   const topic = `realtime:session:${h.newSession()}`
-  const client = await h.RawClient.connect(notifier, { apikey })
-  clients.push(client)
+  const client = await h.raw({ apikey })
   await client.join(topic)
   for (const access_token of ['sb_secret_x', null, apikey, 5, {}]) {
     client.send('1', 'x', topic, 'access_token', { access_token })
@@ -84,9 +76,9 @@ test('sb_ keys, null and the same token change nothing', async () => {
 test('supabase-js heals by itself once its app has a new token', async () => {
   const session = h.newSession()
   let exp = inSecondsExactly(1.5)
-  const client = h.supabaseWithTokens(notifier, notifier.token({ role: 'anon', sub: undefined }),
-    async () => notifier.token({ sub: 'alice', exp }))
-  clients.push(client)
+  const client = h.closing(
+    h.supabaseWithTokens(notifier, notifier.token({ role: 'anon', sub: undefined }),
+      async () => notifier.token({ sub: 'alice', exp })))
   await h.claim(session)
   const channel = await client.join(`session:${session}`)
   await h.eventually('the state is heard', () => h.lastHeard(channel) === 1)
