@@ -23,14 +23,14 @@ OBJS = \
 	extension/row.o \
 	extension/score.o \
 	extension/state.o
-DATA = $(wildcard extension/harthio--*.sql)
+DATA = $(wildcard extension/harthio--*.sql) extension/compat/harthio-app.sql
 
 PG_CPPFLAGS = -I$(CURDIR)/extension
 PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare
 EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
-REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions
+REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app
 REGRESS_OPTS = --dbname=harthio_regression
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read
 TAP_TESTS = 1
