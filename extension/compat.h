@@ -9,6 +9,7 @@
 #define HARTHIO_COMPAT_H
 
 #include "executor/executor.h"
+#include "utils/regproc.h"
 #include "utils/relcache.h"
 
 #if PG_VERSION_NUM >= 180000
@@ -17,6 +18,12 @@
 #else
 #define CheckIndexConstraints(target, slot, estate, tid) \
 	ExecCheckIndexConstraints(target, slot, estate, tid, NIL)
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define QualifiedNameList(name) stringToQualifiedNameList(name, NULL)
+#else
+#define QualifiedNameList(name) stringToQualifiedNameList(name)
 #endif
 
 #if PG_VERSION_NUM >= 180000

@@ -19,9 +19,9 @@
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 
 #include "arguments.h"
+#include "compat.h"
 #include "harthio.h"
 
 PG_FUNCTION_INFO_V1(harthio_authorize);
@@ -122,7 +122,7 @@ authorize_function(void)
 {
 	Oid	  argtypes[] = {TEXTOID, TEXTOID};
 	Oid	  function;
-	List *name = stringToQualifiedNameList(harthio_authorize_function);
+	List *name = QualifiedNameList(harthio_authorize_function);
 
 	function = LookupFuncName(name, 2, argtypes, true);
 	if (!OidIsValid(function) || get_func_rettype(function) != BOOLOID ||
