@@ -5,7 +5,8 @@
  *
  * It takes session ids from the change ring, reads the committed state of
  * each, and NOTIFYs the states on one channel, a batch in a transaction.  It
- * is the only one to notify, so states leave in one serial order.  Once a second it writes down the scores that moved.
+ * is the only one to notify, so states leave in one serial order.  Once a
+ * second it writes down the scores that moved.
  *
  * Notifications that can be lost (its own start, a full ring) are made good
  * by one that tells every notifier to take snapshots.

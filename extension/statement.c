@@ -65,15 +65,6 @@ column_datum(uint64 row, int column, bool *isnull)
 						 column, isnull);
 }
 
-bool
-column_bool(uint64 row, int column)
-{
-	bool  isnull;
-	Datum value = column_datum(row, column, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
-
 int
 column_int(uint64 row, int column)
 {

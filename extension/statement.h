@@ -35,7 +35,6 @@ extern uint64 statement_run_latest(Statement *statement, Datum *args);
 
 /* Columns (counted from 1) of a row (counted from 0) of the last result. */
 extern Datum	   column_datum(uint64 row, int column, bool *isnull);
-extern bool		   column_bool(uint64 row, int column);
 extern int		   column_int(uint64 row, int column);
 extern TimestampTz column_timestamp(uint64 row, int column);
 

@@ -59,9 +59,7 @@ struct database_request
 
 struct database
 {
-	struct database_link link;			/* the connection */
-	void (*on_mismatch)(void *arg);		/* tells that we must end */
-	void					 *arg;		/* its argument */
+	struct database_link	  link;		/* the connection */
 	struct database_request	 *first;	/* oldest request */
 	struct database_request **last;		/* where the next one goes */
 	bool					  prepared; /* statements are there */
@@ -322,19 +320,10 @@ on_lost(void *owner)
 		reset_request(request);
 }
 
-static void
-on_mismatch(void *owner)
-{
-	struct database *database = owner;
-
-	database->on_mismatch(database->arg);
-}
-
 static const struct link_events events = {
 	.ready = on_ready,
 	.readable = on_readable,
 	.lost = on_lost,
-	.mismatch = on_mismatch,
 };
 
 struct database *
@@ -343,8 +332,6 @@ database_new(uv_loop_t *uv, const char *conninfo, void (*mismatch)(void *arg),
 {
 	struct database *database = memory_new(sizeof(*database));
 
-	database->on_mismatch = mismatch;
-	database->arg = arg;
 	database->last = &database->first;
 	database->link = (struct database_link){
 		.uv = uv,
@@ -352,6 +339,8 @@ database_new(uv_loop_t *uv, const char *conninfo, void (*mismatch)(void *arg),
 		.conninfo = conninfo,
 		.events = &events,
 		.owner = database,
+		.on_mismatch = mismatch,
+		.arg = arg,
 	};
 	database_link_start(&database->link);
 	return database;

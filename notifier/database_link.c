@@ -256,7 +256,7 @@ version_mismatch(struct database_link *link, const char *found)
 	log_error("database", "link=%s event=version_mismatch needed=%d found=%s hint=%s",
 			  link->name, DATABASE_PROTOCOL_VERSION, log_text(found),
 			  log_text("Install the extension and the notifier of one release."));
-	link->events->mismatch(link->owner);
+	link->on_mismatch(link->arg);
 }
 
 static void

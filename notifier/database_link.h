@@ -33,23 +33,24 @@ struct link_events
 	void (*ready)(void *owner);	   /* connected, nothing asked yet */
 	void (*readable)(void *owner); /* input was consumed */
 	void (*lost)(void *owner);	   /* gone; comes back by itself */
-	void (*mismatch)(void *owner); /* the extension is not for us */
 };
 
 struct database_link
 {
-	uv_loop_t				 *uv;		  /* where it runs */
-	const char				 *name;		  /* for the log: "listener" or "query" */
-	const char				 *conninfo;	  /* as given; empty: libpq's defaults */
-	const struct link_events *events;	  /* the owner's */
-	void					 *owner;	  /* first argument of the events */
-	enum link_state			  state;	  /* changed by set_state() alone */
-	PGconn					 *pg;		  /* NULL while waiting */
-	uv_poll_t				 *poll;		  /* watches its socket; NULL while waiting */
-	uv_timer_t				  retry;	  /* ends the waiting */
-	uv_timer_t				  patience;	  /* ends an attempt that hangs */
-	unsigned				  backoff_ms; /* how long to wait next */
-	char					 *schema;	  /* of the extension's functions, quoted */
+	uv_loop_t				 *uv;		/* where it runs */
+	const char				 *name;		/* for the log: "listener" or "query" */
+	const char				 *conninfo; /* as given; empty: libpq's defaults */
+	const struct link_events *events;	/* the owner's */
+	void					 *owner;	/* first argument of the events */
+	void (*on_mismatch)(void *arg);		/* told that the extension is not for us */
+	void		   *arg;				/* its argument */
+	enum link_state state;				/* changed by set_state() alone */
+	PGconn		   *pg;					/* NULL while waiting */
+	uv_poll_t	   *poll;				/* watches its socket; NULL while waiting */
+	uv_timer_t		retry;				/* ends the waiting */
+	uv_timer_t		patience;			/* ends an attempt that hangs */
+	unsigned		backoff_ms;			/* how long to wait next */
+	char		   *schema;				/* of the extension's functions, quoted */
 };
 
 void database_link_start(struct database_link *link);

@@ -248,34 +248,39 @@ send_state_to_all(struct hub_session *session)
 	}
 }
 
-void
-hub_state(struct hub *hub, struct slice json)
+bool
+hub_try_state(struct hub *hub, struct slice json)
 {
 	struct session_state state;
 	struct hub_session	*session;
 	bool				 known;
 
 	if (!session_state_parse(json, &state))
-	{
-		log_warning("hub", "event=not_a_state bytes=%zu", json.length);
-		return;
-	}
+		return false;
 	session = find_session(hub, slice_text(state.session_id));
 	known = session != NULL && session->state.json != NULL;
 	if (session == NULL || (known && !session_state_newer(&state, &session->state)))
 	{
 		session_state_free(&state);
-		return;
+		return true;
 	}
 	if (known && session_state_same(&state, &session->state))
 	{
 		session->state.version = state.version;
 		session_state_free(&state);
-		return;
+		return true;
 	}
 	session_state_free(&session->state);
 	session->state = state;
 	for (struct hub_room *room = session->rooms; room != NULL; room = room->next)
 		forget_state_frames(room);
 	send_state_to_all(session);
+	return true;
+}
+
+void
+hub_state(struct hub *hub, struct slice json)
+{
+	if (!hub_try_state(hub, json))
+		log_warning("hub", "event=not_a_state bytes=%zu", json.length);
 }

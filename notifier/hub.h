@@ -60,8 +60,12 @@ void hub_leave(struct hub *hub, struct hub_member *member);
 void hub_publish(const struct hub_member *sender, bool self,
 				 const struct phoenix_broadcast *broadcast);
 
-/* The database says that this is the state of a session. */
+/*
+ * The database says that this is the state of a session.  hub_try_state() is
+ * for what may be something else, and returns whether it is a state.
+ */
 void hub_state(struct hub *hub, struct slice json);
+bool hub_try_state(struct hub *hub, struct slice json);
 
 /* Send the member the state of its session, if there is one. */
 void hub_send_state(struct hub_member *member);

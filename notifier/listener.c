@@ -26,15 +26,13 @@ enum listener_state
 
 struct listener
 {
-	struct database_link link;		   /* the connection */
-	struct hub			*hub;		   /* whom we tell */
-	void (*on_mismatch)(void *arg);	   /* tells that we must end */
-	void			   *arg;		   /* its argument */
-	enum listener_state state;		   /* what the next result is of */
-	bool				resync_wanted; /* all snapshots, as soon as there is time */
-	char			  **ids;		   /* sessions whose snapshot is to be taken */
-	size_t				id_count;	   /* how many */
-	size_t				id_next;	   /* first one that was not asked for */
+	struct database_link link;			/* the connection */
+	struct hub			*hub;			/* whom we tell */
+	enum listener_state	 state;			/* what the next result is of */
+	bool				 resync_wanted; /* all snapshots, as soon as there is time */
+	char			   **ids;			/* sessions whose snapshot is to be taken */
+	size_t				 id_count;		/* how many */
+	size_t				 id_next;		/* first one that was not asked for */
 };
 
 static void
@@ -160,8 +158,11 @@ take_result(struct listener *listener, const PGresult *result)
 static void
 take_notification(struct listener *listener, const char *payload)
 {
-	json_t *object = json_loads(payload, 0, NULL);
+	json_t *object;
 
+	if (hub_try_state(listener->hub, slice_text(payload)))
+		return;
+	object = json_loads(payload, 0, NULL);
 	if (json_is_true(json_object_get(object, "resync")))
 	{
 		listener->resync_wanted = true;
@@ -169,7 +170,7 @@ take_notification(struct listener *listener, const char *payload)
 			ask_next(listener);
 	}
 	else
-		hub_state(listener->hub, slice_text(payload));
+		log_warning("hub", "event=not_a_state bytes=%zu", strlen(payload));
 	json_decref(object);
 }
 
@@ -234,19 +235,10 @@ on_lost(void *owner)
 	forget_ids(listener);
 }
 
-static void
-on_mismatch(void *owner)
-{
-	struct listener *listener = owner;
-
-	listener->on_mismatch(listener->arg);
-}
-
 static const struct link_events events = {
 	.ready = on_ready,
 	.readable = on_readable,
 	.lost = on_lost,
-	.mismatch = on_mismatch,
 };
 
 struct listener *
@@ -256,14 +248,14 @@ listener_new(uv_loop_t *uv, const char *conninfo, struct hub *hub,
 	struct listener *listener = memory_new(sizeof(*listener));
 
 	listener->hub = hub;
-	listener->on_mismatch = mismatch;
-	listener->arg = arg;
 	listener->link = (struct database_link){
 		.uv = uv,
 		.name = "listener",
 		.conninfo = conninfo,
 		.events = &events,
 		.owner = listener,
+		.on_mismatch = mismatch,
+		.arg = arg,
 	};
 	database_link_start(&listener->link);
 	return listener;
