@@ -17,11 +17,20 @@ OBJS = \
 	extension/identity.o \
 	extension/outcome.o \
 	extension/participant.o \
+	extension/policy.o \
+	extension/policy_additive.o \
+	extension/policy_adaptive.o \
+	extension/policy_breaker.o \
+	extension/policy_guards.o \
+	extension/probe.o \
 	extension/provider.o \
+	extension/provider_stats.o \
 	extension/publisher.o \
 	extension/statement.o \
 	extension/row.o \
 	extension/score.o \
+	extension/score_table.o \
+	extension/scope.o \
 	extension/state.o
 DATA = $(wildcard extension/harthio--*.sql) extension/compat/harthio-app.sql
 

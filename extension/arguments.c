@@ -96,6 +96,13 @@ check_label(const char *name, const char *value, size_t max)
 }
 
 char *
+argument_text(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	require_value(fcinfo, n, name);
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+char *
 argument_reason(FunctionCallInfo fcinfo, int n)
 {
 	char *reason;
@@ -126,7 +133,7 @@ argument_optional_participant_id(FunctionCallInfo fcinfo, int n)
 }
 
 bool
-argument_optional_connect_ms(FunctionCallInfo fcinfo, int n, int32 *value)
+argument_optional_ms(FunctionCallInfo fcinfo, int n, const char *name, int32 *value)
 {
 	if (PG_ARGISNULL(n))
 		return false;
@@ -135,8 +142,8 @@ argument_optional_connect_ms(FunctionCallInfo fcinfo, int n, int32 *value)
 	if (*value < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid connect_ms %d", *value),
-				 errdetail("It is the time from the claim to the connection, in milliseconds."),
+				 errmsg("invalid %s %d", name, *value),
+				 errdetail("It is a time in milliseconds."),
 				 errhint("Send 0 or more, or null if it is not known.")));
 	return true;
 }

@@ -16,9 +16,10 @@
 extern char *argument_session_id(FunctionCallInfo fcinfo, int n);
 extern int	 argument_epoch(FunctionCallInfo fcinfo, int n);
 extern bool	 argument_bool(FunctionCallInfo fcinfo, int n, const char *name);
+extern char *argument_text(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *argument_reason(FunctionCallInfo fcinfo, int n);
 extern char *argument_optional_participant_id(FunctionCallInfo fcinfo, int n);
-extern bool	 argument_optional_connect_ms(FunctionCallInfo fcinfo, int n, int32 *value);
+extern bool	 argument_optional_ms(FunctionCallInfo fcinfo, int n, const char *name, int32 *value);
 
 /* A JSON object; null means an empty one. */
 extern Datum argument_json_object(FunctionCallInfo fcinfo, int n, const char *name);

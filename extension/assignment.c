@@ -30,6 +30,7 @@
 #include "participant.h"
 #include "provider.h"
 #include "row.h"
+#include "scope.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(harthio_claim_provider);
@@ -83,6 +84,7 @@ read_newest(const char *session_id, bool latest, Assignment *newest)
 		newest->reason = row_text(tuple, ASSIGNMENT_REASON, table);
 		newest->claimed_by = row_text(tuple, ASSIGNMENT_CLAIMED_BY, table);
 		newest->assigned_at = DatumGetTimestampTz(row_value(tuple, ASSIGNMENT_ASSIGNED_AT, table, &isnull));
+		newest->scope = row_text(tuple, ASSIGNMENT_SCOPE, table);
 		newest->is_new = false;
 	}
 	row_close(table);
@@ -140,15 +142,34 @@ assignment_check_open(const Assignment *current)
 }
 
 /*
- * Insert the epoch that *next describes, without a provider if choice is
- * NULL.  False if somebody else made that epoch first.
+ * Sessions come and go on the providers; to and from are NULL for nowhere.
+ */
+static void
+note_move(const Assignment *next, const char *from, const Choice *to)
+{
+	ScoreNote note = {.event = SCORE_SESSION};
+
+	strlcpy(note.scope, next->scope, sizeof(note.scope));
+	strlcpy(note.left, from ? from : "", sizeof(note.left));
+	if (to != NULL)
+	{
+		strlcpy(note.provider, to->provider, sizeof(note.provider));
+		note.base_score = to->base_score;
+	}
+	change_score(&note);
+}
+
+/*
+ * Insert the epoch that *next describes, coming from a provider (NULL: from
+ * none), without a provider if choice is NULL.  False if somebody else made
+ * that epoch first.
  */
 static bool
-make_epoch(Assignment *next, const Choice *choice, const char *reason, const char *by)
+make_epoch(Assignment *next, const char *from, const Choice *choice, const char *reason, const char *by)
 {
 	Relation table = row_open("assignment", RowExclusiveLock);
-	Datum	 values[ASSIGNMENT_GENERATION] = {0};
-	bool	 nulls[ASSIGNMENT_GENERATION] = {0};
+	Datum	 values[ASSIGNMENT_SCOPE] = {0};
+	bool	 nulls[ASSIGNMENT_SCOPE] = {0};
 
 	next->provider = choice ? choice->provider : NULL;
 	next->room = choice ? choice->room : NULL;
@@ -164,11 +185,15 @@ make_epoch(Assignment *next, const Choice *choice, const char *reason, const cha
 	values[ASSIGNMENT_CLAIMED_BY - 1] = CStringGetTextDatum(by);
 	values[ASSIGNMENT_ASSIGNED_AT - 1] = TimestampTzGetDatum(next->assigned_at);
 	values[ASSIGNMENT_GENERATION - 1] = Int32GetDatum(harthio_generation());
+	values[ASSIGNMENT_SCOPE - 1] = CStringGetTextDatum(next->scope);
 
 	next->is_new = row_insert(table, values, nulls);
 	row_close(table);
 	if (next->is_new)
+	{
+		note_move(next, from, choice);
 		change_session(next->session_id);
+	}
 	return next->is_new;
 }
 
@@ -176,16 +201,18 @@ make_epoch(Assignment *next, const Choice *choice, const char *reason, const cha
  * Open a session: its first epoch, or the next one after an end.
  */
 static bool
-open_session(const char *session_id, int epoch, const char *by, Assignment *result)
+open_session(const char *session_id, int epoch, const char *by, Datum info, Assignment *result)
 {
-	Choice choice;
+	ProviderNeed need = {.session_id = session_id, .scope = scope_of_info(info)};
+	Choice		 choice;
 
-	if (!provider_choose(session_id, NULL, &choice))
-		provider_none_enabled();
+	if (!provider_choose(&need, &choice))
+		provider_none_usable();
 
 	result->session_id = session_id;
 	result->epoch = epoch;
-	return make_epoch(result, &choice, epoch == 1 ? "claimed" : "reopened", by);
+	result->scope = unconstify(char *, need.scope);
+	return make_epoch(result, NULL, &choice, epoch == 1 ? "claimed" : "reopened", by);
 }
 
 static bool
@@ -202,7 +229,7 @@ lock_session(Statement *lock_statement, const char *session_id)
  * of several who do, all but one go round again and find it.
  */
 static void
-claim(const char *session_id, const char *participant_id, bool exists, Assignment *result)
+claim(const char *session_id, const char *participant_id, Datum info, bool exists, Assignment *result)
 {
 	Statement *lock_statement = harthio_max_participants > 0 ? &lock_to_count_statement : &lock_to_join_statement;
 
@@ -217,7 +244,7 @@ claim(const char *session_id, const char *participant_id, bool exists, Assignmen
 				return;
 			next_epoch = result->epoch + 1;
 		}
-		if (open_session(session_id, next_epoch, participant_id, result))
+		if (open_session(session_id, next_epoch, participant_id, info, result))
 			return;
 	}
 }
@@ -245,7 +272,7 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	if (!exists || result.provider == NULL ||
 		!participant_has_joined(session_id, identity.participant_id, info))
 	{
-		claim(session_id, identity.participant_id, exists, &result);
+		claim(session_id, identity.participant_id, info, exists, &result);
 		participant_join(session_id, identity.participant_id, info);
 	}
 
@@ -255,16 +282,29 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	return answer;
 }
 
+void
+assignment_lock_to_count(const char *session_id)
+{
+	lock_session(&lock_to_count_statement, session_id);
+}
+
 bool
 assignment_switch(Assignment *current, const char *reason, const char *by)
 {
-	Assignment next = {.session_id = current->session_id, .epoch = current->epoch + 1};
-	Choice	   choice;
+	Assignment	 next = *current;
+	ProviderNeed need = {
+		.session_id = current->session_id,
+		.scope = current->scope,
+		.current = current->provider,
+		.failed = strcmp(reason, REASON_FAILED) == 0,
+	};
+	Choice choice;
 
-	if (!provider_choose(current->session_id, current->provider, &choice))
+	if (!provider_choose(&need, &choice))
 		return false;
 
-	if (make_epoch(&next, &choice, reason, by))
+	next.epoch++;
+	if (make_epoch(&next, current->provider, &choice, reason, by))
 		*current = next;
 	else
 		assignment_require(current->session_id, current);
@@ -299,12 +339,31 @@ harthio_switch_provider(PG_FUNCTION_ARGS)
 	{
 		assignment_check_open(&result);
 		if (!assignment_switch(&result, reason, identity.participant_id))
-			provider_none_enabled();
+			provider_none_usable();
 	}
 	answer = assignment_result(fcinfo, &result);
 	SPI_finish();
 
 	return answer;
+}
+
+/*
+ * Make the closing epoch, unless the session has ended already.  The caller
+ * has locked the session; a switch does not ask for that and may be faster.
+ */
+static void
+end_session(const char *session_id, const char *by, Assignment *result)
+{
+	const char *from;
+
+	do
+	{
+		assignment_require(session_id, result);
+		if (result->provider == NULL)
+			break;
+		from = result->provider;
+		result->epoch++;
+	} while (!make_epoch(result, from, NULL, "ended", by));
 }
 
 /*
@@ -326,14 +385,7 @@ harthio_end_session(PG_FUNCTION_ARGS)
 	assignment_require(session_id, &result);
 	participant_require(session_id, &identity);
 	lock_session(&lock_to_end_statement, session_id);
-	do
-	{
-		/* a switch does not ask for the lock and may have been faster */
-		assignment_require(session_id, &result);
-		if (result.provider == NULL)
-			break;
-		result.epoch++;
-	} while (!make_epoch(&result, NULL, "ended", identity.participant_id));
+	end_session(session_id, identity.participant_id, &result);
 	participant_leave_all(session_id);
 	answer = assignment_result(fcinfo, &result);
 	SPI_finish();

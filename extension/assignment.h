@@ -19,6 +19,10 @@
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
+/* Why an epoch was left, as the next one's reason says; others are the callers'. */
+#define REASON_FAILED	"failed"   /* it did not connect */
+#define REASON_DEGRADED "degraded" /* it was bad for long, and another was better */
+
 typedef struct Assignment
 {
 	const char *session_id;
@@ -28,6 +32,7 @@ typedef struct Assignment
 	char	   *reason;		/* why this epoch was made */
 	char	   *claimed_by; /* the participant who caused it */
 	TimestampTz assigned_at;
+	char	   *scope;	/* kind of network, see scope.h */
 	bool		is_new; /* made by this very call */
 } Assignment;
 
@@ -46,6 +51,9 @@ extern void assignment_require(const char *session_id, Assignment *current);
  * that one's assignment.  False, and nothing done, if no provider is enabled.
  */
 extern bool assignment_switch(Assignment *current, const char *reason, const char *by);
+
+/* Until this transaction ends, no other one counts something of the session. */
+extern void assignment_lock_to_count(const char *session_id);
 
 /* Raise 22023 for an epoch that the session has not reached. */
 extern void assignment_check_epoch(const Assignment *current, int epoch);

@@ -29,8 +29,6 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-#include "score.h"
-
 typedef struct ChangeRing
 {
 	LWLock		   *lock;						/* in the main tranche array, never changes */
@@ -50,13 +48,11 @@ typedef struct PendingSession
 	SessionIdBuffer	 id;
 } PendingSession;
 
-/* A verdict of the current transaction. */
+/* What the current transaction learnt of a provider. */
 typedef struct PendingScore
 {
 	SubTransactionId subid; /* who noted it */
-	bool			 success;
-	int				 base_score; /* for a provider not seen before */
-	char			 provider[PROVIDER_MAX + 1];
+	ScoreNote		 note;
 } PendingScore;
 
 /*
@@ -142,17 +138,15 @@ change_session(const char *session_id)
 }
 
 void
-change_score(const char *provider, int base_score, bool success)
+change_score(const ScoreNote *note)
 {
-	PendingScore *note;
+	PendingScore *score;
 
 	pending.scores = grow(pending.scores, &pending.score_room,
 						  pending.nscores, sizeof(PendingScore));
-	note = &pending.scores[pending.nscores++];
-	note->subid = GetCurrentSubTransactionId();
-	note->success = success;
-	note->base_score = base_score;
-	strlcpy(note->provider, provider, sizeof(note->provider));
+	score = &pending.scores[pending.nscores++];
+	score->subid = GetCurrentSubTransactionId();
+	score->note = *note;
 }
 
 /* Returns whether there is a first score to write down. */
@@ -163,9 +157,7 @@ apply_scores(void)
 
 	for (int i = 0; i < pending.nscores; i++)
 	{
-		PendingScore *note = &pending.scores[i];
-
-		if (score_apply(note->provider, note->base_score, note->success))
+		if (score_apply(&pending.scores[i].note))
 			first = true;
 	}
 	return first;

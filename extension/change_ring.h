@@ -4,8 +4,8 @@
  *	  From a transaction that changed something to those who must know.
  *
  * A transaction notes what it changed; at commit the notes take effect:
- * sessions go into a ring in shared memory for the publisher, verdicts move
- * scores.  Rolled back, they are forgotten, savepoints included.
+ * sessions go into a ring in shared memory for the publisher, what was learnt
+ * of providers moves their scores.  Rolled back, they are forgotten, savepoints included.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,12 +15,13 @@
 #include "storage/lwlock.h"
 
 #include "harthio.h"
+#include "score.h"
 
 typedef char SessionIdBuffer[SESSION_ID_MAX + 1];
 
 /* Notes of the current transaction. */
 extern void change_session(const char *session_id);
-extern void change_score(const char *provider, int base_score, bool success);
+extern void change_score(const ScoreNote *note);
 
 /* The publisher's side: only one process may call these. */
 extern void change_ring_attach_publisher(void);

@@ -19,31 +19,96 @@ CREATE TABLE harthio.provider (
 	room_template text NOT NULL DEFAULT '{session_id}'
 		CHECK (octet_length(room_template) BETWEEN 1 AND 512 AND room_template !~ '[[:cntrl:]]'),
 	priority integer NOT NULL DEFAULT 100,
-	enabled boolean NOT NULL DEFAULT true
+	enabled boolean NOT NULL DEFAULT true,
+	max_sessions integer CHECK (max_sessions > 0)
 );
 COMMENT ON TABLE harthio.provider IS 'Ways of carrying a call; operators add, change and disable rows';
 COMMENT ON COLUMN harthio.provider.provider IS 'name: 1 to 63 of a-z 0-9 _ -, not beginning with _ or -';
 COMMENT ON COLUMN harthio.provider.base_score IS 'score before anything was learnt, 0 to 100';
 COMMENT ON COLUMN harthio.provider.room_template IS 'where a session goes on this provider; {session_id} is filled in';
 COMMENT ON COLUMN harthio.provider.priority IS 'decides between equal scores: the lower number wins, then the name';
-COMMENT ON COLUMN harthio.provider.enabled IS 'false: not chosen any more; sessions that are on it stay';
+COMMENT ON COLUMN harthio.provider.enabled IS 'false: drained, which is not chosen any more; sessions that are on it stay';
+COMMENT ON COLUMN harthio.provider.max_sessions IS 'sessions that it carries at a time; null: no limit. Claims at the same moment may exceed it by as many';
 
 INSERT INTO harthio.provider (provider, base_score, room_template, priority) VALUES
 	('daily', 80, 'https://harthio.daily.co/{session_id}', 1),
 	('p2p', 60, '{session_id}', 2);
 
+CREATE TABLE harthio.scope (
+	scope text COLLATE "C" PRIMARY KEY,
+	arrivals double precision NOT NULL,
+	arrivals_at timestamptz,
+	first_at timestamptz,
+	half_life double precision NOT NULL,
+	drift_half_life double precision NOT NULL,
+	heard_at timestamptz NOT NULL
+);
+COMMENT ON TABLE harthio.scope IS 'Kinds of networks, and their traffic as of the last second, for the next start of the server';
+COMMENT ON COLUMN harthio.scope.scope IS 'empty: all sessions; or net or net/region, from the info of a session''s first claim';
+COMMENT ON COLUMN harthio.scope.arrivals IS 'sessions, decayed with a half-life of two hours';
+COMMENT ON COLUMN harthio.scope.arrivals_at IS 'when arrivals was true';
+COMMENT ON COLUMN harthio.scope.first_at IS 'first session';
+COMMENT ON COLUMN harthio.scope.half_life IS 'of evidence, at this traffic, in seconds';
+COMMENT ON COLUMN harthio.scope.drift_half_life IS 'of points, at this traffic, in seconds';
+COMMENT ON COLUMN harthio.scope.heard_at IS 'last report; when there are too many scopes the one that was quiet for longest goes';
+
 CREATE TABLE harthio.provider_score (
-	provider text COLLATE "C" PRIMARY KEY REFERENCES harthio.provider ON DELETE CASCADE,
+	scope text COLLATE "C" NOT NULL REFERENCES harthio.scope ON DELETE CASCADE,
+	provider text COLLATE "C" NOT NULL REFERENCES harthio.provider ON DELETE CASCADE,
 	score double precision NOT NULL,
+	prior double precision NOT NULL,
+	points double precision NOT NULL,
+	good double precision NOT NULL,
+	bad double precision NOT NULL,
+	updated_at timestamptz NOT NULL,
+	open_until timestamptz,
+	closed_at timestamptz,
+	breaker integer NOT NULL CHECK (breaker BETWEEN 0 AND 2),
+	reason integer NOT NULL CHECK (reason BETWEEN 0 AND 2),
+	consecutive integer NOT NULL,
+	ejections integer NOT NULL,
+	demotions integer NOT NULL,
+	verdicts integer NOT NULL,
+	failed integer NOT NULL,
+	probes_ok integer NOT NULL,
 	successes bigint NOT NULL,
 	failures bigint NOT NULL,
-	last_outcome_at timestamptz NOT NULL
+	last_success_at timestamptz,
+	last_failure_at timestamptz,
+	PRIMARY KEY (scope, provider)
 );
-COMMENT ON TABLE harthio.provider_score IS 'Scores as of the last second, for the next start of the server; harthio_providers() has the live ones';
+COMMENT ON TABLE harthio.provider_score IS 'What was learnt of the providers, as of the last second, for the next start of the server; harthio.provider_scores() has what is live';
+COMMENT ON COLUMN harthio.provider_score.scope IS 'what it was learnt from; empty: all sessions';
 COMMENT ON COLUMN harthio.provider_score.score IS '0 to 100, higher is better';
+COMMENT ON COLUMN harthio.provider_score.prior IS 'score without evidence: the base score, or the score in the scope above';
+COMMENT ON COLUMN harthio.provider_score.points IS 'score of policy additive at updated_at';
+COMMENT ON COLUMN harthio.provider_score.good IS 'evidence of successes, decayed, at updated_at';
+COMMENT ON COLUMN harthio.provider_score.bad IS 'evidence of failures, decayed, at updated_at';
+COMMENT ON COLUMN harthio.provider_score.updated_at IS 'when points, good and bad were true';
+COMMENT ON COLUMN harthio.provider_score.open_until IS 'until when the provider is left alone, while its breaker is open';
+COMMENT ON COLUMN harthio.provider_score.closed_at IS 'when its breaker last closed';
+COMMENT ON COLUMN harthio.provider_score.breaker IS '0 closed: in use; 1 open: left alone; 2 half open: tried by single sessions';
+COMMENT ON COLUMN harthio.provider_score.reason IS 'why the breaker was last opened: 0 never, 1 failures, 2 another was better';
+COMMENT ON COLUMN harthio.provider_score.consecutive IS 'failures in a row, of different reporters';
+COMMENT ON COLUMN harthio.provider_score.ejections IS 'openings for failures that time has not forgiven';
+COMMENT ON COLUMN harthio.provider_score.demotions IS 'openings since another was better';
+COMMENT ON COLUMN harthio.provider_score.verdicts IS 'verdicts since the breaker last closed';
+COMMENT ON COLUMN harthio.provider_score.failed IS 'failures among them';
+COMMENT ON COLUMN harthio.provider_score.probes_ok IS 'successful probes since it is half open';
 COMMENT ON COLUMN harthio.provider_score.successes IS 'success verdicts';
 COMMENT ON COLUMN harthio.provider_score.failures IS 'failure verdicts';
-COMMENT ON COLUMN harthio.provider_score.last_outcome_at IS 'time of the last verdict';
+COMMENT ON COLUMN harthio.provider_score.last_success_at IS 'last success verdict';
+COMMENT ON COLUMN harthio.provider_score.last_failure_at IS 'last failure verdict';
+
+CREATE TABLE harthio.score_history (
+	provider text COLLATE "C" NOT NULL REFERENCES harthio.provider ON DELETE CASCADE,
+	minute timestamptz NOT NULL,
+	score double precision NOT NULL,
+	PRIMARY KEY (provider, minute)
+);
+COMMENT ON TABLE harthio.score_history IS 'Scores over time: the last one of each minute in which something was learnt, for seven days';
+COMMENT ON COLUMN harthio.score_history.minute IS 'its beginning';
+COMMENT ON COLUMN harthio.score_history.score IS '0 to 100, higher is better';
 
 CREATE TABLE harthio.assignment (
 	session_id text COLLATE "C" NOT NULL,
@@ -54,6 +119,7 @@ CREATE TABLE harthio.assignment (
 	claimed_by text NOT NULL,
 	assigned_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	generation integer NOT NULL,
+	scope text COLLATE "C" NOT NULL DEFAULT '',
 	PRIMARY KEY (session_id, epoch),
 	CHECK ((provider IS NULL) = (room IS NULL))
 );
@@ -65,6 +131,7 @@ COMMENT ON COLUMN harthio.assignment.room IS 'where to go on that provider';
 COMMENT ON COLUMN harthio.assignment.reason IS 'claimed, reopened, failed, ended, or what the caller of harthio_switch_provider gave';
 COMMENT ON COLUMN harthio.assignment.claimed_by IS 'participant who caused this epoch';
 COMMENT ON COLUMN harthio.assignment.generation IS 'timeline of the database when the row was written';
+COMMENT ON COLUMN harthio.assignment.scope IS 'kind of network, see harthio.scope';
 
 CREATE TABLE harthio.participant (
 	session_id text COLLATE "C" NOT NULL,
@@ -85,6 +152,7 @@ CREATE TABLE harthio.outcome (
 	participant_id text COLLATE "C" NOT NULL,
 	success boolean NOT NULL,
 	verdict boolean NOT NULL,
+	counted boolean NOT NULL CHECK (counted OR NOT verdict),
 	provider text COLLATE "C" NOT NULL,
 	connect_ms integer CHECK (connect_ms >= 0),
 	detail jsonb NOT NULL DEFAULT '{}',
@@ -93,7 +161,8 @@ CREATE TABLE harthio.outcome (
 );
 CREATE UNIQUE INDEX outcome_verdict ON harthio.outcome (session_id, epoch, success) WHERE verdict;
 COMMENT ON TABLE harthio.outcome IS 'Reports of participants that they connected, or failed, at an epoch';
-COMMENT ON COLUMN harthio.outcome.verdict IS 'the one report of its session, epoch and kind that moved a score';
+COMMENT ON COLUMN harthio.outcome.verdict IS 'the one report of its session, epoch and kind that moved a score: with it a majority of the members agreed';
+COMMENT ON COLUMN harthio.outcome.counted IS 'of a member, about the epoch that it was in, and not the client''s own fault';
 COMMENT ON COLUMN harthio.outcome.provider IS 'the provider of that epoch';
 COMMENT ON COLUMN harthio.outcome.connect_ms IS 'time from the claim to the connection, in milliseconds';
 COMMENT ON COLUMN harthio.outcome.detail IS 'what the participant said of it';
@@ -119,14 +188,14 @@ RETURNS @extschema@.harthio_assignment
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) IS
-'Join a session and be told its provider: the first joiner fixes the best one for everybody. Repeating it changes nothing. Errors: 22023 invalid session id, 42501 another participant, or not allowed by harthio.authorize_function, 53400 session full, 55000 no provider enabled, 40001 retry';
+'Join a session and be told its provider: the first joiner fixes the best one for everybody. Repeating it changes nothing. info.net (p2p-ok, symmetric, udp-blocked, unknown) and info.region of the first joiner say in which kind of network the session is. Errors: 22023 invalid session id, 42501 another participant, or not allowed by harthio.authorize_function, 53400 session full, or no provider has room, 55000 no provider enabled, 40001 retry';
 
 CREATE FUNCTION @extschema@.harthio_report_outcome(session_id text, epoch integer, success boolean, connect_ms integer DEFAULT NULL, detail jsonb DEFAULT '{}', participant_id text DEFAULT NULL)
 RETURNS @extschema@.harthio_assignment
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION @extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text) IS
-'Report that the participant connected at an epoch (after connect_ms milliseconds), or failed; a failure of the current epoch moves the whole session to the best other provider. Returns the current assignment. Errors: 42704 unknown session, 22023 epoch of the future, 42501 not a participant, 55000 session ended, 40001 retry';
+'Report that the participant connected at an epoch (after connect_ms milliseconds), or failed; a failure of the current epoch moves the whole session to the best other provider. detail.reason says why: permission_denied, no_device, user_cancelled, client_offline, signalling_lost and token_error are the client''s own fault, which is kept, and moves nobody. Returns the current assignment. Errors: 42704 unknown session, 22023 epoch of the future, 42501 not a participant, 55000 session ended, 40001 retry';
 
 CREATE FUNCTION @extschema@.harthio_switch_provider(session_id text, epoch integer, reason text DEFAULT 'requested')
 RETURNS @extschema@.harthio_assignment
@@ -166,6 +235,21 @@ REVOKE ALL ON FUNCTION @extschema@.harthio_providers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.harthio_providers() TO pg_monitor;
 COMMENT ON FUNCTION @extschema@.harthio_providers() IS
 'The providers and their live scores (0 to 100); band: excellent from 80, good from 60, poor from 40, failed below; successes and failures are verdicts';
+
+CREATE FUNCTION harthio.provider_scores(OUT scope text, OUT provider text, OUT score double precision, OUT evidence double precision, OUT successes bigint, OUT failures bigint, OUT last_success_at timestamptz, OUT last_failure_at timestamptz, OUT breaker text, OUT reason text, OUT open_until timestamptz, OUT sessions bigint, OUT sessions_per_minute double precision, OUT probe_ok boolean, OUT probe_latency_ms integer, OUT probed_at timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'harthio_provider_scores' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION harthio.provider_scores() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION harthio.provider_scores() TO pg_monitor;
+COMMENT ON FUNCTION harthio.provider_scores() IS
+'What is known of the providers in each scope (empty: all sessions), live: score 0 to 100; evidence, the outcomes that it rests on, which fade; verdicts; breaker closed, open (until open_until) or half-open, and the reason why it was last opened; sessions on the provider now, in all scopes; new sessions a minute in the scope; the last health check';
+
+CREATE FUNCTION @extschema@.harthio_report_probe(provider text, ok boolean, latency_ms integer DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_report_probe(text, boolean, integer) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_report_probe(text, boolean, integer) IS
+'Tell the result of a health check of a provider from outside, and how long it took in milliseconds: two failed in a row keep sessions away from it, two good ones in a row after that let the first ones try it again. Errors: 42704 unknown provider';
 
 --
 -- What notifiers call
@@ -213,14 +297,18 @@ BEGIN
 	END IF;
 	IF pg_catalog.to_regrole('service_role') IS NOT NULL THEN
 		EXECUTE 'GRANT EXECUTE ON FUNCTION ' || client_functions || ' TO service_role';
-		GRANT EXECUTE ON FUNCTION @extschema@.harthio_providers() TO service_role;
+		GRANT EXECUTE ON FUNCTION
+			@extschema@.harthio_providers(),
+			@extschema@.harthio_report_probe(text, boolean, integer)
+			TO service_role;
 	END IF;
 	IF pg_catalog.to_regrole('harthio_notifier') IS NOT NULL THEN
 		GRANT USAGE ON SCHEMA harthio TO harthio_notifier;
 		GRANT EXECUTE ON FUNCTION
 			harthio.protocol_version(),
 			@extschema@.harthio_authorize(text, text),
-			@extschema@.harthio_snapshot(text[])
+			@extschema@.harthio_snapshot(text[]),
+			@extschema@.harthio_report_probe(text, boolean, integer)
 			TO harthio_notifier;
 	END IF;
 END

@@ -43,11 +43,19 @@ enum
 
 char *harthio_database = NULL;
 char *harthio_authorize_function = NULL;
+int	  harthio_policy = POLICY_ADDITIVE;
+int	  harthio_score_half_life = -1;
 int	  harthio_success_points = 5;
 int	  harthio_failure_points = 15;
 int	  harthio_min_score = 40;
 int	  harthio_max_participants = 0;
 int	  harthio_ring_size = 16384;
+
+static const struct config_enum_entry policies[] = {
+	{"additive", POLICY_ADDITIVE, false},
+	{"adaptive", POLICY_ADAPTIVE, false},
+	{NULL, 0, false},
+};
 
 static shmem_request_hook_type previous_shmem_request = NULL;
 static shmem_startup_hook_type previous_shmem_startup = NULL;
@@ -65,6 +73,16 @@ define_settings(void)
 							   "Named with its schema; runs with the caller's claims and role. Empty: any authenticated caller may.",
 							   &harthio_authorize_function, "",
 							   PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("harthio.policy",
+							 "How providers are scored and chosen.",
+							 "additive: points for a success, points off for a failure. adaptive: an estimated failure rate; the operator's priority wins unless it is clearly worse.",
+							 &harthio_policy, POLICY_ADDITIVE, policies,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.score_half_life",
+							"Time in which half of what was learnt is forgotten.",
+							"But never faster than a number of sessions (15 additive, 20 adaptive). -1: 450 s for additive, 1800 s for adaptive. 0: nothing is forgotten.",
+							&harthio_score_half_life, -1, -1, 604800,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("harthio.success_points",
 							"Points by which a success verdict raises a provider's score.",
 							NULL,

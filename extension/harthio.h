@@ -26,6 +26,7 @@
 #define SESSION_ID_MAX	   128
 #define PARTICIPANT_ID_MAX 255
 #define PROVIDER_MAX	   63
+#define SCOPE_MAX		   48
 #define ROOM_MAX		   1024
 #define REASON_MAX		   128
 #define JSON_ARGUMENT_MAX  8192 /* info and detail, as stored */
@@ -33,6 +34,8 @@
 /* Settings: see define_settings() in harthio.c for their meaning. */
 extern char *harthio_database;
 extern char *harthio_authorize_function;
+extern int	 harthio_policy; /* a PolicyRule */
+extern int	 harthio_score_half_life;
 extern int	 harthio_success_points;
 extern int	 harthio_failure_points;
 extern int	 harthio_min_score;

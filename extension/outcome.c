@@ -3,25 +3,32 @@
  * outcome.c
  *	  Success and failure reports; decides a coordinated switch.
  *
- * Every report of somebody present about the current epoch is kept, once for
- * each participant and kind.  The first of its kind in a session-epoch is the
- * verdict, by a unique index, and only a verdict moves a score.  Reports of
- * others and about earlier epochs are kept and not scored.
+ * Every report is kept, once for each participant, epoch and kind.  It counts
+ * if its reporter is there, it is about the current epoch (or, a failure, about
+ * the one that was just left because it failed), and it is not the client's own
+ * fault.  The one with which a majority of the members agrees is the verdict of
+ * its session-epoch and kind: a unique index lets no second one in.  What
+ * counts is evidence, and the verdict moves the score.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "outcome.h"
+
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 #include "arguments.h"
-#include "assignment.h"
 #include "harthio.h"
 #include "identity.h"
 #include "participant.h"
+#include "policy_guards.h"
 #include "provider.h"
+#include "row.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(harthio_report_outcome);
@@ -37,59 +44,189 @@ typedef struct Outcome
 	Datum		detail; /* jsonb object */
 } Outcome;
 
-/*
- * The provider is the one of that epoch; a closing epoch has none, and a
- * report about it is nobody's.
- */
-static Statement insert_statement = {
-	.text = "INSERT INTO harthio.outcome"
-			" (session_id, epoch, participant_id, success, verdict, provider, connect_ms, detail)"
-			" SELECT $1, $2, $3, $4, $5, a.provider, $6, $7 FROM harthio.assignment a"
-			"  WHERE a.session_id = $1 AND a.epoch = $2 AND a.provider IS NOT NULL"
-			" ON CONFLICT DO NOTHING",
-	.nargs = 7,
-	.argtypes = {TEXTOID, INT4OID, TEXTOID, BOOLOID, BOOLOID, INT4OID, JSONBOID},
+/* A closing epoch has none, and a report about it is nobody's. */
+static Statement provider_statement = {
+	.text = "SELECT provider FROM harthio.assignment WHERE session_id = $1 AND epoch = $2",
+	.nargs = 2,
+	.argtypes = {TEXTOID, INT4OID},
 };
+
+static Statement others_statement = {
+	.text = "SELECT count(*)::integer FROM harthio.outcome"
+			" WHERE session_id = $1 AND epoch = $2 AND success = $3 AND counted AND participant_id <> $4",
+	.nargs = 4,
+	.argtypes = {TEXTOID, INT4OID, BOOLOID, TEXTOID},
+};
+
+static char *
+provider_of_epoch(const Outcome *outcome)
+{
+	Datum args[] = {CStringGetTextDatum(outcome->session_id), Int32GetDatum(outcome->epoch)};
+
+	statement_run(&provider_statement, args, NULL);
+	return column_string(0, 1);
+}
 
 /*
  * False if the participant has reported this before, or if it is to be a
  * verdict and there is one.
  */
 static bool
-insert_outcome(const Outcome *outcome, bool verdict)
+insert_outcome(const Outcome *outcome, const char *provider, bool counts, bool verdict)
 {
-	Datum args[7];
-	char  nulls[] = "       ";
+	Relation table = row_open("outcome", RowExclusiveLock);
+	Datum	 values[OUTCOME_REPORTED_AT] = {0};
+	bool	 nulls[OUTCOME_REPORTED_AT] = {0};
+	bool	 inserted;
 
-	args[0] = CStringGetTextDatum(outcome->session_id);
-	args[1] = Int32GetDatum(outcome->epoch);
-	args[2] = CStringGetTextDatum(outcome->participant_id);
-	args[3] = BoolGetDatum(outcome->success);
-	args[4] = BoolGetDatum(verdict);
-	args[5] = Int32GetDatum(outcome->connect_ms);
-	args[6] = outcome->detail;
-	if (!outcome->has_connect_ms)
-		nulls[5] = 'n';
+	values[OUTCOME_SESSION_ID - 1] = CStringGetTextDatum(outcome->session_id);
+	values[OUTCOME_EPOCH - 1] = Int32GetDatum(outcome->epoch);
+	values[OUTCOME_PARTICIPANT_ID - 1] = CStringGetTextDatum(outcome->participant_id);
+	values[OUTCOME_SUCCESS - 1] = BoolGetDatum(outcome->success);
+	values[OUTCOME_VERDICT - 1] = BoolGetDatum(verdict);
+	values[OUTCOME_COUNTED - 1] = BoolGetDatum(counts);
+	values[OUTCOME_PROVIDER - 1] = CStringGetTextDatum(provider);
+	values[OUTCOME_CONNECT_MS - 1] = Int32GetDatum(outcome->connect_ms);
+	nulls[OUTCOME_CONNECT_MS - 1] = !outcome->has_connect_ms;
+	values[OUTCOME_DETAIL - 1] = outcome->detail;
+	values[OUTCOME_REPORTED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 
-	return statement_run(&insert_statement, args, nulls) > 0;
+	inserted = row_insert(table, values, nulls);
+	row_close(table);
+	return inserted;
 }
 
 /*
- * Keep the outcome; current is the session's assignment.
+ * Does a majority agree with this report?  Of one or two members the first
+ * report decides: the other one is moved before it can say the same.  In
+ * larger sessions the reports are counted, and take turns for it.
+ */
+static bool
+has_majority(const Outcome *outcome, int members)
+{
+	Datum args[] = {CStringGetTextDatum(outcome->session_id), Int32GetDatum(outcome->epoch),
+					BoolGetDatum(outcome->success), CStringGetTextDatum(outcome->participant_id)};
+	int	  agreeing;
+
+	if (members <= 2)
+		return true;
+
+	assignment_lock_to_count(outcome->session_id);
+	statement_run_latest(&others_statement, args);
+	agreeing = column_int(0, 1) + 1;
+	if (outcome->success)
+		return guard_majority(members, 0, agreeing) == GUARD_SUCCESS;
+	return guard_majority(members, agreeing, 0) == GUARD_FAILURE;
+}
+
+/*
+ * Keep an outcome that counts, as the verdict if it can be, and note what it
+ * says of the provider.
  */
 static void
-record(const Outcome *outcome, const Assignment *current, bool counts)
+count_outcome(const Outcome *outcome, const char *provider, const char *scope,
+			  int members, bool agreed)
 {
-	if (counts && insert_outcome(outcome, true))
-		provider_verdict(current->provider, outcome->success);
-	else
-		insert_outcome(outcome, false);
+	bool verdict = agreed && insert_outcome(outcome, provider, true, true);
+
+	if (!verdict && !insert_outcome(outcome, provider, true, false))
+		return;
+	provider_learn(&(ProviderReport){
+		.provider = provider,
+		.scope = scope,
+		.session_id = outcome->session_id,
+		.participant_id = outcome->participant_id,
+		.members = members,
+		.success = outcome->success,
+		.verdict = verdict,
+	});
+}
+
+static void
+count_report(const Outcome *outcome, const char *provider, const char *scope)
+{
+	int members = participant_members(outcome->session_id);
+
+	count_outcome(outcome, provider, scope, members, has_majority(outcome, members));
+}
+
+void
+outcome_degraded(const Assignment *current, const char *participant_id, int members)
+{
+	Outcome outcome = {
+		.session_id = current->session_id,
+		.epoch = current->epoch,
+		.participant_id = participant_id,
+		.success = false,
+		.detail = DirectFunctionCall1(jsonb_in, CStringGetDatum("{\"reason\": \"" REASON_DEGRADED "\"}")),
+	};
+
+	count_outcome(&outcome, current->provider, current->scope, members, true);
+}
+
+/* Keep one that does not count. */
+static void
+keep_outcome(const Outcome *outcome)
+{
+	const char *provider = provider_of_epoch(outcome);
+
+	if (provider != NULL)
+		insert_outcome(outcome, provider, false, false);
+}
+
+static bool
+is_own_fault(const Outcome *outcome)
+{
+	Jsonb	  *detail = DatumGetJsonbP(outcome->detail);
+	JsonbValue reason;
+
+	return !outcome->success &&
+		   getKeyJsonValueFromContainer(&detail->root, "reason", strlen("reason"), &reason) != NULL &&
+		   reason.type == jbvString &&
+		   guard_is_own_fault(pnstrdup(reason.val.string.val, reason.val.string.len));
+}
+
+/*
+ * The first failure moves everybody, so that those of the others come when the
+ * epoch has been left already.  They are heard, or no larger session would ever
+ * reach a majority.
+ */
+static bool
+is_late_failure(const Outcome *outcome, const Assignment *current)
+{
+	return !outcome->success && outcome->epoch == current->epoch - 1 &&
+		   strcmp(current->reason, REASON_FAILED) == 0;
 }
 
 /*
  * Learn from an outcome.  A failure of the current epoch moves everybody to
- * the best other provider; the answer tells the reporter where to.
+ * the best other provider.
  */
+static void
+record(const Outcome *outcome, Assignment *current, bool is_present)
+{
+	bool is_current = outcome->epoch == current->epoch;
+	bool counts = is_present && !is_own_fault(outcome);
+
+	if (counts && is_current)
+		count_report(outcome, current->provider, current->scope);
+	else if (counts && is_late_failure(outcome, current))
+		count_report(outcome, provider_of_epoch(outcome), current->scope);
+	else
+		keep_outcome(outcome);
+
+	if (counts && is_current && !outcome->success)
+	{
+		/*
+		 * While this waited for another one's verdict, that one may have
+		 * switched.  With nowhere to go the session stays where it is.
+		 */
+		assignment_require(outcome->session_id, current);
+		if (current->epoch == outcome->epoch)
+			(void) assignment_switch(current, REASON_FAILED, outcome->participant_id);
+	}
+}
+
 Datum
 harthio_report_outcome(PG_FUNCTION_ARGS)
 {
@@ -97,14 +234,13 @@ harthio_report_outcome(PG_FUNCTION_ARGS)
 	Identity   identity;
 	Presence   presence;
 	Assignment current;
-	bool	   counts;
 	Datum	   answer;
 
 	harthio_require_ready();
 	outcome.session_id = argument_session_id(fcinfo, 0);
 	outcome.epoch = argument_epoch(fcinfo, 1);
 	outcome.success = argument_bool(fcinfo, 2, "success");
-	outcome.has_connect_ms = argument_optional_connect_ms(fcinfo, 3, &outcome.connect_ms);
+	outcome.has_connect_ms = argument_optional_ms(fcinfo, 3, "connect_ms", &outcome.connect_ms);
 	outcome.detail = argument_json_object(fcinfo, 4, "detail");
 	identity = identity_of_caller(argument_optional_participant_id(fcinfo, 5));
 	outcome.participant_id = identity.participant_id;
@@ -118,19 +254,7 @@ harthio_report_outcome(PG_FUNCTION_ARGS)
 	if (outcome.epoch == current.epoch)
 		assignment_check_open(&current);
 
-	counts = presence == PRESENCE_PRESENT && outcome.epoch == current.epoch;
-	record(&outcome, &current, counts);
-
-	if (counts && !outcome.success)
-	{
-		/*
-		 * While this waited for another one's verdict, that one may have
-		 * switched.  With no provider enabled the session stays where it is.
-		 */
-		assignment_require(outcome.session_id, &current);
-		if (current.epoch == outcome.epoch)
-			(void) assignment_switch(&current, "failed", outcome.participant_id);
-	}
+	record(&outcome, &current, presence == PRESENCE_PRESENT);
 	answer = assignment_result(fcinfo, &current);
 	SPI_finish();
 

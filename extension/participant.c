@@ -96,6 +96,15 @@ participant_presence(const char *session_id, const char *participant_id)
 	return presence;
 }
 
+int
+participant_members(const char *session_id)
+{
+	Datum args[] = {CStringGetTextDatum(session_id)};
+
+	statement_run(&present_statement, args, NULL);
+	return column_int(0, 1);
+}
+
 /* Would joining with this info change the one that is stored? */
 static bool
 is_news(HeapTuple tuple, Relation table, Jsonb *info)

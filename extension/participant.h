@@ -21,6 +21,9 @@ typedef enum Presence
 
 extern Presence participant_presence(const char *session_id, const char *participant_id);
 
+/* How many are present. */
+extern int participant_members(const char *session_id);
+
 /* Is it present and described by info, so that joining would change nothing? */
 extern bool participant_has_joined(const char *session_id, const char *participant_id, Datum info);
 

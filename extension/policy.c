@@ -139,6 +139,8 @@ policy_arrival(const PolicySettings *settings, PolicyScope *scope, double now)
 	scope->arrivals++;
 	scope->arrivals_at = fmax(scope->arrivals_at, now);
 
+	scope->half_life = settings->half_life;
+	scope->drift_half_life = settings->drift_half_life;
 	if (now - scope->first_at <= RATE_WARM_UP)
 		return;
 	rate = policy_rate(settings, scope, now);

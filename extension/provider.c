@@ -11,64 +11,34 @@
 
 #include "access/genam.h"
 #include "catalog/pg_type.h"
-#include "fmgr.h"
-#include "funcapi.h"
 #include "lib/stringinfo.h"
-#include "nodes/pg_list.h"
-#include "nodes/value.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
+#include "assignment.h"
 #include "change_ring.h"
 #include "harthio.h"
 #include "row.h"
 #include "score.h"
 #include "statement.h"
 
-PG_FUNCTION_INFO_V1(harthio_providers);
-
 #define SESSION_PLACEHOLDER "{session_id}"
 
-/* What failed before the session was last ended is forgotten. */
+/*
+ * The epochs of a session that were left because their provider had failed, or
+ * was too bad.  What was before the session's last end is forgotten.
+ */
 static Statement failed_statement = {
-	.text = "SELECT DISTINCT o.provider FROM harthio.outcome o"
-			" WHERE o.session_id = $1 AND o.verdict AND NOT o.success"
-			"   AND o.epoch > (SELECT coalesce(max(a.epoch), 0) FROM harthio.assignment a"
-			"                   WHERE a.session_id = $1 AND a.provider IS NULL)",
+	.text = "SELECT a.provider, count(*)::integer"
+			"  FROM harthio.assignment a"
+			"  JOIN harthio.assignment n ON n.session_id = a.session_id AND n.epoch = a.epoch + 1"
+			" WHERE a.session_id = $1 AND n.reason IN ('" REASON_FAILED "', '" REASON_DEGRADED "')"
+			"   AND a.epoch > (SELECT coalesce(max(e.epoch), 0) FROM harthio.assignment e"
+			"                   WHERE e.session_id = $1 AND e.provider IS NULL)"
+			" GROUP BY a.provider",
 	.nargs = 1,
 	.argtypes = {TEXTOID},
 };
-
-typedef struct Provider
-{
-	char *name;
-	int	  base_score;
-	char *room_template;
-	int	  priority;
-	bool  enabled;
-} Provider;
-
-/* What speaks for and against a provider, the weightiest first. */
-typedef struct Candidate
-{
-	const Provider *provider;
-	bool			is_current; /* a switch leads elsewhere */
-	bool			has_failed; /* in this session */
-	bool			is_weak;	/* below harthio.min_score */
-	double			score;
-} Candidate;
-
-static bool
-is_better(const Candidate *a, const Candidate *b)
-{
-	if (a->is_current != b->is_current)
-		return b->is_current;
-	if (a->has_failed != b->has_failed)
-		return b->has_failed;
-	if (a->is_weak != b->is_weak)
-		return b->is_weak;
-	return a->score > b->score;
-}
 
 static char *
 fill_room_template(const char *template, const char *session_id)
@@ -106,6 +76,10 @@ read_provider(HeapTuple tuple, Relation table)
 	provider->room_template = row_text(tuple, PROVIDER_ROOM_TEMPLATE, table);
 	provider->priority = DatumGetInt32(row_value(tuple, PROVIDER_PRIORITY, table, &isnull));
 	provider->enabled = DatumGetBool(row_value(tuple, PROVIDER_ENABLED, table, &isnull));
+	provider->max_sessions = DatumGetInt32(row_value(tuple, PROVIDER_MAX_SESSIONS, table, &isnull));
+	if (isnull)
+		provider->max_sessions = 0;
+	provider->failures = 0;
 	return provider;
 }
 
@@ -121,9 +95,8 @@ by_priority(const ListCell *a, const ListCell *b)
 	return strcmp(p->name, q->name);
 }
 
-/* All rows of harthio.provider, of which there are a few. */
-static List *
-read_providers(void)
+List *
+provider_read_all(void)
 {
 	Relation	table = row_open("provider", AccessShareLock);
 	List	   *providers = NIL;
@@ -142,55 +115,154 @@ read_providers(void)
 	return providers;
 }
 
-/* The names of those that have failed in a session. */
-static List *
-read_failed(const char *session_id)
+Provider *
+provider_find(List *providers, const char *name)
 {
-	Datum  args[] = {CStringGetTextDatum(session_id)};
-	uint64 rows = statement_run(&failed_statement, args, NULL);
-	List  *failed = NIL;
+	ListCell *cell;
 
+	foreach (cell, providers)
+	{
+		Provider *provider = lfirst(cell);
+
+		if (strcmp(provider->name, name) == 0)
+			return provider;
+	}
+	return NULL;
+}
+
+/* How often each has failed in a session, until now and just now. */
+static void
+read_failures(const ProviderNeed *need, List *providers)
+{
+	Datum	  args[] = {CStringGetTextDatum(need->session_id)};
+	Provider *provider;
+	uint64	  rows;
+
+	/* a session that is being opened has nothing behind it */
+	if (need->current == NULL)
+		return;
+
+	rows = statement_run(&failed_statement, args, NULL);
 	for (uint64 row = 0; row < rows; row++)
-		failed = lappend(failed, makeString(column_string(row, 1)));
-	return failed;
+	{
+		provider = provider_find(providers, column_string(row, 1));
+		if (provider != NULL)
+			provider->failures += column_int(row, 2);
+	}
+	provider = provider_find(providers, need->current);
+	if (provider != NULL && need->failed)
+		provider->failures++;
+}
+
+/* Choose among some of the providers. */
+static const Provider *
+choose(const ProviderNeed *need, List *providers)
+{
+	ScoreCandidate *candidates = palloc(list_length(providers) * sizeof(ScoreCandidate));
+	int				count = 0;
+	int				chosen;
+	PolicyKind		kind;
+	ListCell	   *cell;
+
+	foreach (cell, providers)
+	{
+		const Provider *provider = lfirst(cell);
+
+		candidates[count++] = (ScoreCandidate){
+			.provider = provider->name,
+			.base_score = provider->base_score,
+			.max_sessions = provider->max_sessions,
+			.failures = provider->failures,
+			.is_current = need->current != NULL && strcmp(provider->name, need->current) == 0,
+		};
+	}
+	score_ensure_loaded();
+	chosen = score_choose(need->scope, candidates, count, need->session_id, &kind);
+	return chosen < 0 ? NULL : list_nth(providers, chosen);
+}
+
+static void
+fill_choice(const ProviderNeed *need, const Provider *provider, Choice *choice)
+{
+	choice->provider = provider->name;
+	choice->room = fill_room_template(provider->room_template, need->session_id);
+	choice->base_score = provider->base_score;
 }
 
 bool
-provider_choose(const char *session_id, const char *current, Choice *choice)
+provider_choose(const ProviderNeed *need, Choice *choice)
 {
-	/* a session that is being opened has nothing behind it */
-	List	 *failed = current ? read_failed(session_id) : NIL;
-	Candidate best = {0};
-	ListCell *cell;
+	List		   *providers = provider_read_all();
+	const Provider *chosen;
+	ListCell	   *cell;
 
-	score_ensure_loaded();
-
-	foreach (cell, read_providers())
+	read_failures(need, providers);
+	foreach (cell, providers)
 	{
-		const Provider *provider = lfirst(cell);
-		Candidate		candidate;
-
-		if (!provider->enabled)
-			continue;
-		candidate.provider = provider;
-		candidate.is_current = current != NULL && strcmp(provider->name, current) == 0;
-		candidate.has_failed = list_member(failed, makeString(provider->name));
-		candidate.score = score_read(provider->name, provider->base_score).score;
-		candidate.is_weak = candidate.score < harthio_min_score;
-		if (best.provider == NULL || is_better(&candidate, &best))
-			best = candidate;
+		if (!((Provider *) lfirst(cell))->enabled)
+			providers = foreach_delete_current(providers, cell);
 	}
-	if (best.provider == NULL)
-		return false;
 
-	choice->provider = best.provider->name;
-	choice->room = fill_room_template(best.provider->room_template, session_id);
+	chosen = choose(need, providers);
+	if (chosen == NULL)
+		return false;
+	fill_choice(need, chosen, choice);
 	return true;
 }
 
-void
-provider_none_enabled(void)
+/*
+ * What is worse than that is left out before the choice, which may lend a
+ * probe to the session.
+ */
+bool
+provider_choose_better(const ProviderNeed *need, double than, Choice *choice)
 {
+	List		   *providers = provider_read_all();
+	const Provider *chosen;
+	ListCell	   *cell;
+
+	read_failures(need, providers);
+	score_ensure_loaded();
+	foreach (cell, providers)
+	{
+		const Provider *provider = lfirst(cell);
+
+		if (!provider->enabled || provider->failures > 0 ||
+			strcmp(provider->name, need->current) == 0 ||
+			score_read(need->scope, provider->name, provider->base_score) <= than)
+			providers = foreach_delete_current(providers, cell);
+	}
+
+	chosen = choose(need, providers);
+	if (chosen == NULL)
+		return false;
+	fill_choice(need, chosen, choice);
+	return true;
+}
+
+double
+provider_score(const char *name, const char *scope)
+{
+	const Provider *provider = provider_find(provider_read_all(), name);
+
+	score_ensure_loaded();
+	return provider == NULL ? 0 : score_read(scope, provider->name, provider->base_score);
+}
+
+void
+provider_none_usable(void)
+{
+	ListCell *cell;
+
+	foreach (cell, provider_read_all())
+	{
+		if (((Provider *) lfirst(cell))->enabled)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("no provider has room"),
+					 errdetail("Each enabled one carries as many sessions as its max_sessions says."),
+					 errhint("Try again when a session has ended, or raise max_sessions in harthio.provider.")));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("no provider is enabled"),
@@ -198,56 +270,25 @@ provider_none_enabled(void)
 			 errhint("Enable one: UPDATE harthio.provider SET enabled = true WHERE provider = ...")));
 }
 
+/* A provider that the operator has deleted has nothing to learn. */
 void
-provider_verdict(const char *name, bool success)
+provider_learn(const ProviderReport *report)
 {
-	ListCell *cell;
+	const Provider *provider = provider_find(provider_read_all(), report->provider);
+	ScoreNote		note = {.event = SCORE_REPORT};
+
+	if (provider == NULL)
+		return;
+
+	strlcpy(note.provider, report->provider, sizeof(note.provider));
+	strlcpy(note.scope, report->scope, sizeof(note.scope));
+	note.base_score = provider->base_score;
+	note.success = report->success;
+	note.verdict = report->verdict;
+	note.members = report->members;
+	note.reporter = score_hash(report->participant_id);
+	note.session = score_hash(report->session_id);
 
 	score_ensure_loaded();
-
-	/* a provider that the operator has deleted has nothing to learn */
-	foreach (cell, read_providers())
-	{
-		const Provider *provider = lfirst(cell);
-
-		if (strcmp(provider->name, name) == 0)
-			change_score(name, provider->base_score, success);
-	}
-}
-
-/*
- * One row for each provider: what the operator set, and what was learnt.
- */
-Datum
-harthio_providers(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	ListCell	  *cell;
-
-	harthio_require_ready();
-	InitMaterializedSRF(fcinfo, 0);
-
-	SPI_connect();
-	score_ensure_loaded();
-	foreach (cell, read_providers())
-	{
-		const Provider *provider = lfirst(cell);
-		Score			score = score_read(provider->name, provider->base_score);
-		Datum			values[8];
-		bool			nulls[8] = {0};
-
-		values[0] = CStringGetTextDatum(provider->name);
-		values[1] = Float8GetDatum(score.score);
-		values[2] = CStringGetTextDatum(score_band(score.score));
-		values[3] = BoolGetDatum(provider->enabled);
-		values[4] = Int32GetDatum(provider->priority);
-		values[5] = Int64GetDatum(score.successes);
-		values[6] = Int64GetDatum(score.failures);
-		values[7] = TimestampTzGetDatum(score.last_outcome_at);
-		nulls[7] = TIMESTAMP_IS_NOBEGIN(score.last_outcome_at);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	SPI_finish();
-
-	return (Datum) 0;
+	change_score(&note);
 }

@@ -1,11 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * score.h
- *	  Provider scores: learnt from verdicts, live in shared memory.
+ *	  What was learnt of the providers: live in shared memory.
  *
- * 0..100, higher is better.  A provider without a verdict has its base score.
- * The table harthio.provider_score is what a restart finds; the publisher
- * brings it up to date once a second.
+ * For each provider an arm of the policies (policy.h): once for all sessions,
+ * and once for each scope, which is a kind of network and a region ("p2p-ok",
+ * "symmetric/eu").  A scope that has seen little follows the one above it.
+ *
+ * What a transaction learns is noted (change_ring.h) and takes effect at its
+ * commit.  The tables harthio.provider_score and harthio.scope are what a
+ * restart finds; the publisher brings them up to date once a second.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,36 +20,110 @@
 #include "utils/timestamp.h"
 
 #include "harthio.h"
+#include "policy.h"
 
-typedef struct Score
+/* "" is all sessions; one above another is its part before the last "/". */
+typedef char ScopeName[SCOPE_MAX + 1];
+typedef char ProviderName[PROVIDER_MAX + 1];
+
+typedef enum ScoreEvent
 {
-	double		score;	   /* 0..100 */
-	int64		successes; /* verdicts, not reports */
-	int64		failures;
-	TimestampTz last_outcome_at; /* of the last verdict, or DT_NOBEGIN */
-} Score;
+	SCORE_SESSION, /* one came to `provider`, or left `left`; "" is nowhere */
+	SCORE_REPORT,  /* a participant's report that counts */
+	SCORE_PROBE	   /* a health check from outside */
+} ScoreEvent;
 
-/* Load what the table has, unless that was done.  Needs SPI; comes first. */
+/* What a transaction learnt. */
+typedef struct ScoreNote
+{
+	ScoreEvent	 event;
+	ProviderName provider;
+	ProviderName left;
+	ScopeName	 scope;
+	int			 base_score; /* for a provider not seen before */
+	bool		 success;
+	bool		 verdict;	 /* this report decides its epoch's verdict */
+	int			 members;	 /* among whom the reporter is one */
+	int			 latency_ms; /* of a health check; -1 unknown */
+	uint64		 reporter;	 /* score_hash() of the participant */
+	uint64		 session;	 /* score_hash() of the session */
+} ScoreNote;
+
+/* One that a session could go to, in the operator's order. */
+typedef struct ScoreCandidate
+{
+	const char *provider;
+	int			base_score;
+	int			max_sessions; /* 0: no limit */
+	int			failures;	  /* epochs of this session that failed on it */
+	bool		is_current;	  /* where the session is */
+} ScoreCandidate;
+
+/* What is known of a provider in a scope. */
+typedef struct ScoreReport
+{
+	ScopeName	 scope;
+	ProviderName provider;
+	double		 score;		/* 0..100, higher is better */
+	double		 evidence;	/* outcomes, decayed, that it rests on */
+	int64		 successes; /* verdicts, not reports */
+	int64		 failures;
+	TimestampTz	 last_success_at; /* of verdicts, or DT_NOBEGIN */
+	TimestampTz	 last_failure_at;
+	const char	*breaker; /* closed, open or half-open */
+	const char	*reason;  /* why it was last opened, or NULL */
+	TimestampTz	 open_until;
+	int			 ejections;
+	int64		 sessions; /* on it now */
+	double		 sessions_per_minute;
+	bool		 probed; /* the last health check says: */
+	bool		 probe_ok;
+	int			 probe_latency_ms;
+	TimestampTz	 probed_at;
+} ScoreReport;
+
+/* Load what the tables have, unless that was done.  Needs SPI; comes first. */
 extern void score_ensure_loaded(void);
 
-extern Score score_read(const char *provider, int base_score);
+/* Of a name; differs from one start of the server to the next. */
+extern uint64 score_hash(const char *name);
 
 /*
- * Move a score by a verdict.  Cannot fail: runs after commit.  Returns whether
- * it is the first move that the table does not have.
+ * Choose for a session: an index into the candidates, or -1 if none has room.
+ * *kind says how; see policy.h.
  */
-extern bool score_apply(const char *provider, int base_score, bool success);
+extern int score_choose(const char *scope, const ScoreCandidate *candidates, int count,
+						const char *session_id, PolicyKind *kind);
 
-/* Write what moved to the table; needs a transaction and SPI. */
+/* 0..100 */
+extern double score_read(const char *scope, const char *provider, int base_score);
+
+/* All that is known, in palloc'd memory; returns how many there are. */
+extern int score_report(ScoreReport **reports);
+
+/* 80-100 excellent, 60-79 good, 40-59 poor, 0-39 failed */
+extern const char *score_band(double score);
+
+/*
+ * Let a note take effect.  Cannot fail: runs after commit.  Returns whether
+ * this is the first thing that the tables do not have.
+ */
+extern bool score_apply(const ScoreNote *note);
+
+/* Choices since the server started, by PolicyKind. */
+#define SCORE_KINDS (POLICY_PANIC + 1)
+extern void score_choices(uint64 choices[SCORE_KINDS]);
+
+/* Write what moved to the tables; needs a transaction and SPI. */
 extern void score_checkpoint(void);
 extern void score_checkpoint_committed(void);
 extern bool score_checkpoint_due(void);
 
-/* There is no table any more. */
-extern void score_forget(void);
+/* Count anew which provider has how many sessions; needs SPI. */
+extern void score_recount_sessions(void);
 
-/* 80-100 excellent, 60-79 good, 40-59 poor, 0-39 failed */
-extern const char *score_band(double score);
+/* There are no tables any more. */
+extern void score_forget(void);
 
 extern Size score_shmem_size(void);
 extern void score_shmem_init(LWLock *lock);
