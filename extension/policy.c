@@ -112,6 +112,7 @@ void
 policy_set_prior(PolicyArm *arm, const PolicyScope *scope, double prior, double now)
 {
 	settle(scope, arm, now);
+	arm->points = fmin(100, fmax(0, arm->points + prior - arm->prior));
 	arm->prior = prior;
 }
 

@@ -165,7 +165,7 @@ extern void policy_default_settings(PolicySettings *settings, PolicyRule rule);
 extern void policy_scope_init(PolicyScope *scope, const PolicySettings *settings);
 extern void policy_arm_init(PolicyArm *arm, double prior, double now);
 
-/* The operator changed the base score. */
+/* The operator changed the base score; what was learnt is kept on top of it. */
 extern void policy_set_prior(PolicyArm *arm, const PolicyScope *scope,
 							 double prior, double now);
 

@@ -69,8 +69,8 @@ score_timestamp(double seconds)
 {
 	if (seconds <= 0)
 		return DT_NOBEGIN;
-	return (TimestampTz) ((seconds - (double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) *
-						  USECS_PER_SEC);
+	return (TimestampTz) rint((seconds - (double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) *
+							  USECS_PER_SEC);
 }
 
 void
@@ -561,7 +561,7 @@ score_report(ScoreReport **reports)
 	PolicySettings settings;
 	int			   count = 0;
 
-	*reports = palloc(SCORE_MAX_SCOPES * SCORE_MAX_PROVIDERS * sizeof(ScoreReport));
+	*reports = palloc(sizeof(ScoreReport) * SCORE_MAX_SCOPES * SCORE_MAX_PROVIDERS);
 	score_settings(&settings);
 
 	LWLockAcquire(scores->lock, LW_SHARED);

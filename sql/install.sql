@@ -58,5 +58,6 @@ SELECT harthio.protocol_version();
 -- the library knows these columns by number (extension/row.h)
 SELECT attrelid::regclass AS table, string_agg(attnum || ' ' || attname, ', ' ORDER BY attnum) AS columns
   FROM pg_attribute WHERE attnum > 0
-   AND attrelid IN ('harthio.provider'::regclass, 'harthio.assignment'::regclass, 'harthio.participant'::regclass)
+   AND attrelid IN ('harthio.provider'::regclass, 'harthio.assignment'::regclass, 'harthio.participant'::regclass,
+                    'harthio.outcome'::regclass)
  GROUP BY attrelid ORDER BY attrelid::regclass::text;

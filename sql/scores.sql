@@ -11,12 +11,12 @@ SELECT provider FROM harthio_claim_provider('scores-1', 'alice');
 SELECT epoch FROM harthio_report_outcome('scores-1', 1, true, participant_id => 'alice');
 TABLE scores;
 
--- down through the bands
+-- down through the bands, by a participant of its own each time
 CREATE FUNCTION pg_temp.fail(provider text, session_id text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	UPDATE harthio.provider p SET enabled = p.provider = fail.provider;
-	PERFORM harthio_claim_provider(session_id, 'alice');
-	PERFORM harthio_report_outcome(session_id, 1, false, participant_id => 'alice');
+	PERFORM harthio_claim_provider(session_id, 'of ' || session_id);
+	PERFORM harthio_report_outcome(session_id, 1, false, participant_id => 'of ' || session_id);
 	RETURN session_id;
 END $$;
 SELECT pg_temp.fail('top', 'scores-2');
@@ -36,7 +36,7 @@ TABLE scores;
 SET harthio.failure_points = 1;
 SELECT pg_temp.fail('top', 'scores-8');
 SET harthio.success_points = 50;
-SELECT epoch FROM harthio_report_outcome('scores-8', 2, true, participant_id => 'alice');
+SELECT epoch FROM harthio_report_outcome('scores-8', 2, true, participant_id => 'of scores-8');
 TABLE scores;
 RESET harthio.failure_points;
 RESET harthio.success_points;
@@ -58,7 +58,7 @@ BEGIN
 			SELECT FROM harthio_providers() p LEFT JOIN harthio.provider_score s USING (provider)
 			 WHERE p.last_outcome_at IS NOT NULL
 			   AND (p.score, p.successes, p.failures, p.last_outcome_at)
-			       IS DISTINCT FROM (s.score, s.successes, s.failures, s.last_outcome_at));
+			       IS DISTINCT FROM (s.score, s.successes, s.failures, greatest(s.last_success_at, s.last_failure_at)));
 		PERFORM pg_sleep(0.01);
 	END LOOP;
 END $$;
