@@ -20,7 +20,8 @@ CREATE TABLE harthio.provider (
 		CHECK (octet_length(room_template) BETWEEN 1 AND 512 AND room_template !~ '[[:cntrl:]]'),
 	priority integer NOT NULL DEFAULT 100,
 	enabled boolean NOT NULL DEFAULT true,
-	max_sessions integer CHECK (max_sessions > 0)
+	max_sessions integer CHECK (max_sessions > 0),
+	is_default boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE harthio.provider IS 'Ways of carrying a call; operators add, change and disable rows';
 COMMENT ON COLUMN harthio.provider.provider IS 'name: 1 to 63 of a-z 0-9 _ -, not beginning with _ or -';
@@ -30,9 +31,56 @@ COMMENT ON COLUMN harthio.provider.priority IS 'decides between equal scores: th
 COMMENT ON COLUMN harthio.provider.enabled IS 'false: drained, which is not chosen any more; sessions that are on it stay';
 COMMENT ON COLUMN harthio.provider.max_sessions IS 'sessions that it carries at a time; null: no limit. Claims at the same moment may exceed it by as many';
 
-INSERT INTO harthio.provider (provider, base_score, room_template, priority) VALUES
-	('daily', 80, 'https://harthio.daily.co/{session_id}', 1),
-	('p2p', 60, '{session_id}', 2);
+COMMENT ON COLUMN harthio.provider.is_default IS 'as it came with the extension: an INSERT of the same name replaces it';
+
+INSERT INTO harthio.provider (provider, base_score, room_template, priority, is_default) VALUES
+	('daily', 80, 'https://harthio.daily.co/{session_id}', 1, true),
+	('p2p', 60, '{session_id}', 2, true);
+
+--
+-- A restored dump brings its own rows for the two that CREATE EXTENSION has
+-- just made; and if one of these were deleted, a restore would bring it back.
+--
+CREATE FUNCTION harthio.provider_replace_default()
+RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM harthio.provider p WHERE p.provider = NEW.provider AND p.is_default;
+	RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION harthio.provider_replace_default() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.provider_replace_default() IS 'Trigger: a new row takes the place of one that came with the extension';
+
+CREATE FUNCTION harthio.provider_is_changed()
+RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	NEW.is_default := false;
+	RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION harthio.provider_is_changed() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.provider_is_changed() IS 'Trigger: what the operator has changed is not as it came any more';
+
+CREATE FUNCTION harthio.provider_keep()
+RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RAISE EXCEPTION USING
+		ERRCODE = 'object_not_in_prerequisite_state',
+		MESSAGE = pg_catalog.format('provider "%s" comes with the extension', OLD.provider),
+		DETAIL = 'If it were deleted, restoring a dump would bring it back.',
+		HINT = pg_catalog.format('Disable it: UPDATE harthio.provider SET enabled = false WHERE provider = %L', OLD.provider);
+END
+$$;
+REVOKE ALL ON FUNCTION harthio.provider_keep() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.provider_keep() IS 'Trigger: refuses to delete a provider that came with the extension (55000)';
+
+CREATE TRIGGER replace_default BEFORE INSERT ON harthio.provider
+	FOR EACH ROW EXECUTE FUNCTION harthio.provider_replace_default();
+CREATE TRIGGER is_changed BEFORE UPDATE ON harthio.provider
+	FOR EACH ROW EXECUTE FUNCTION harthio.provider_is_changed();
+CREATE TRIGGER keep BEFORE DELETE ON harthio.provider
+	FOR EACH ROW WHEN (OLD.provider IN ('daily', 'p2p') AND pg_catalog.pg_trigger_depth() = 0)
+	EXECUTE FUNCTION harthio.provider_keep();
 
 CREATE TABLE harthio.scope (
 	scope text COLLATE "C" PRIMARY KEY,
@@ -166,6 +214,17 @@ COMMENT ON COLUMN harthio.outcome.counted IS 'of a member, about the epoch that 
 COMMENT ON COLUMN harthio.outcome.provider IS 'the provider of that epoch';
 COMMENT ON COLUMN harthio.outcome.connect_ms IS 'time from the claim to the connection, in milliseconds';
 COMMENT ON COLUMN harthio.outcome.detail IS 'what the participant said of it';
+
+--
+-- A dump has what the tables hold
+--
+SELECT pg_catalog.pg_extension_config_dump('harthio.provider', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.scope', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.provider_score', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.score_history', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.assignment', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.participant', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.outcome', '');
 
 --
 -- What clients call

@@ -404,6 +404,8 @@ apply_report(const ScoreNote *note, const PolicySettings *settings, int slot, do
 		ScoreScope *scope = score_add_scope(chain[level], now);
 		ScoreArm   *arm = open_arm(scope, slot, prior, now);
 
+		/* of what is above, a new arm takes what was known before this report */
+		prior = policy_score(settings, &scope->traffic, &arm->policy, now);
 		scope->heard_at = now;
 		policy_report(&scope->traffic, &arm->policy, note->success, taken, now);
 		if (note->verdict)
@@ -411,7 +413,6 @@ apply_report(const ScoreNote *note, const PolicySettings *settings, int slot, do
 			policy_verdict(settings, &scope->traffic, &arm->policy, &verdict, now);
 			count_verdict(arm, note->success, now);
 		}
-		prior = policy_score(settings, &scope->traffic, &arm->policy, now);
 		first |= touch(&arm->changes);
 	}
 	return first;

@@ -52,6 +52,26 @@ SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AN
  WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'harthio')
    AND d.classid = 'pg_proc'::regclass AND obj_description(p.oid, 'pg_proc') IS NULL;
 
+-- a dump leaves no table out
+SELECT c.oid::regclass FROM pg_class c, pg_extension e
+ WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind = 'r'
+   AND e.extname = 'harthio' AND c.oid <> ALL (e.extconfig);
+
+-- the providers that came with it can be changed, but not deleted
+BEGIN;
+DELETE FROM harthio.provider WHERE provider = 'p2p';
+ROLLBACK;
+BEGIN;
+UPDATE harthio.provider SET enabled = false WHERE provider = 'p2p';
+DELETE FROM harthio.provider WHERE provider = 'p2p';
+ROLLBACK;
+-- an INSERT replaces one that was not changed
+BEGIN;
+INSERT INTO harthio.provider (provider, base_score) VALUES ('p2p', 61);
+SELECT provider, base_score, is_default FROM harthio.provider ORDER BY provider;
+INSERT INTO harthio.provider (provider, base_score) VALUES ('p2p', 62);
+ROLLBACK;
+
 -- a notifier asks this first
 SELECT harthio.protocol_version();
 

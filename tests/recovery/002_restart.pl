@@ -51,6 +51,24 @@ is(scores(), $learnt, 'a crash finds the scores that were written down');
 is($node->safe_psql('postgres', "SELECT epoch, provider FROM harthio_claim_provider('s', 'bob')"),
 	'2|p2p', 'and the session where it was');
 
+# a provider that is left alone is so after a restart too
+$node->safe_psql('postgres', qq{
+	SELECT harthio_claim_provider('open-$_', 'person $_');
+	SELECT harthio_report_outcome('open-$_', 1, false, participant_id => 'person $_');
+}) for 1 .. 3;
+my $breakers = 'SELECT provider, breaker, reason, open_until FROM harthio.provider_scores() ORDER BY provider';
+my $open = $node->safe_psql('postgres', $breakers);
+like($open, qr/daily\|open\|failures\|./, 'three failures open a breaker');
+$node->restart;
+is($node->safe_psql('postgres', $breakers), $open, 'a restart finds it open');
+is($node->safe_psql('postgres', 'SELECT provider, sessions FROM harthio.provider_scores() ORDER BY provider'),
+	$node->safe_psql('postgres', q{
+		SELECT provider, count(*) FROM (SELECT DISTINCT ON (session_id) provider FROM harthio.assignment
+		                                 ORDER BY session_id, epoch DESC) newest
+		 GROUP BY provider ORDER BY provider}),
+	'and counts the sessions of each provider');
+$learnt = scores();
+
 # the publisher can be ended like any backend
 $node->poll_query_until('postgres',
 	"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'harthio publisher')");
@@ -70,6 +88,15 @@ $node->poll_query_until('postgres',
 is($node->safe_psql('postgres', "SELECT epoch, provider FROM harthio_claim_provider('s', 'bob')"),
 	'2|p2p', 'after kill -9 of the publisher the session is where it was');
 is(scores(), $learnt, 'and so are the scores');
+
+# what was learnt fades: the score drifts back to its base
+$node->append_conf('postgresql.conf', "harthio.score_half_life = 1\nharthio.min_score = 0");
+$node->restart;
+$node->safe_psql('postgres', "SELECT harthio_claim_provider('half-life', 'bob')");
+$node->poll_query_until('postgres',
+	"SELECT score BETWEEN 79.9 AND 80 FROM harthio_providers() WHERE provider = 'daily'")
+  or die 'the score did not drift back';
+pass('a score drifts back to its base');
 
 $node->stop;
 done_testing();
