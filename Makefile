@@ -10,6 +10,7 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" harthio.contro
 
 MODULE_big = harthio
 OBJS = \
+	extension/activity.o \
 	extension/arguments.o \
 	extension/assignment.o \
 	extension/change_ring.o \
@@ -39,7 +40,7 @@ PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare
 EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
-REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy
+REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views
 REGRESS_OPTS = --dbname=harthio_regression
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read
 TAP_TESTS = 1

@@ -36,6 +36,15 @@ typedef struct ChangeRing
 	Latch		   *publisher;					/* its process latch (shared memory), or NULL */
 	bool			publisher_awake;			/* it will look again before it sleeps */
 	bool			overflowed;					/* ids were left out since the last drain */
+	int				publisher_pid;				/* 0: none */
+	uint64			overflows;					/* times that it was full */
+	uint64			batches;					/* notified */
+	int				last_batch;					/* ids in it */
+	int				largest_batch;				/* likewise */
+	TimestampTz		draining_since;				/* oldest of the batch under way, or DT_NOBEGIN */
+	TimestampTz		waiting_since;				/* oldest of those still here, or DT_NOBEGIN */
+	TimestampTz		published_at;				/* end of the last batch, or DT_NOBEGIN */
+	int64			last_lag_us;				/* of the last batch */
 	uint64			head;						/* next to be taken */
 	uint64			tail;						/* next to be filled; tail - head <= size */
 	SessionIdBuffer ids[FLEXIBLE_ARRAY_MEMBER]; /* entry n is at n % size */
@@ -90,6 +99,9 @@ change_ring_shmem_init(LWLock *lock)
 		MemSet(ring, 0, offsetof(ChangeRing, ids));
 		ring->lock = lock;
 		ring->size = harthio_ring_size;
+		ring->draining_since = DT_NOBEGIN;
+		ring->waiting_since = DT_NOBEGIN;
+		ring->published_at = DT_NOBEGIN;
 	}
 }
 
@@ -164,13 +176,23 @@ apply_scores(void)
 }
 
 static void
+ring_overflow(void)
+{
+	ring->overflowed = true;
+	ring->overflows++;
+}
+
+static void
 ring_push_pending(void)
 {
+	if (TIMESTAMP_IS_NOBEGIN(ring->waiting_since))
+		ring->waiting_since = GetCurrentTransactionStopTimestamp();
+
 	for (int i = 0; i < pending.nsessions; i++)
 	{
 		if (ring->tail - ring->head >= (uint64) ring->size)
 		{
-			ring->overflowed = true;
+			ring_overflow();
 			break;
 		}
 		memcpy(ring->ids[ring->tail % ring->size], pending.sessions[i].id,
@@ -178,7 +200,7 @@ ring_push_pending(void)
 		ring->tail++;
 	}
 	if (pending.all_sessions)
-		ring->overflowed = true;
+		ring_overflow();
 }
 
 static void
@@ -261,6 +283,7 @@ detach_publisher(int code, Datum arg)
 {
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	ring->publisher = NULL;
+	ring->publisher_pid = 0;
 	LWLockRelease(ring->lock);
 }
 
@@ -269,6 +292,7 @@ change_ring_attach_publisher(void)
 {
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	ring->publisher = MyLatch;
+	ring->publisher_pid = MyProcPid;
 	ring->publisher_awake = true;
 	LWLockRelease(ring->lock);
 	before_shmem_exit(detach_publisher, (Datum) 0);
@@ -294,7 +318,45 @@ change_ring_drain(SessionIdBuffer *ids, int max, bool *overflowed)
 	*overflowed = ring->overflowed;
 	ring->overflowed = false;
 	ring->publisher_awake = count > 0 || *overflowed;
+	ring->last_batch = count;
+	ring->draining_since = ring->waiting_since;
+	if (ring->head == ring->tail)
+		ring->waiting_since = DT_NOBEGIN;
 	LWLockRelease(ring->lock);
 
 	return count;
+}
+
+void
+change_ring_published(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	ring->batches++;
+	ring->largest_batch = Max(ring->largest_batch, ring->last_batch);
+	ring->published_at = now;
+	ring->last_lag_us = TIMESTAMP_IS_NOBEGIN(ring->draining_since) ? 0 : now - ring->draining_since;
+	ring->draining_since = DT_NOBEGIN;
+	LWLockRelease(ring->lock);
+}
+
+void
+change_ring_activity(RingActivity *activity)
+{
+	LWLockAcquire(ring->lock, LW_SHARED);
+	*activity = (RingActivity){
+		.size = ring->size,
+		.depth = (int) (ring->tail - ring->head),
+		.changes = ring->tail,
+		.overflows = ring->overflows,
+		.publisher_pid = ring->publisher_pid,
+		.waiting_since = TIMESTAMP_IS_NOBEGIN(ring->draining_since) ? ring->waiting_since : ring->draining_since,
+		.batches = ring->batches,
+		.last_batch = ring->last_batch,
+		.largest_batch = ring->largest_batch,
+		.last_lag_us = ring->last_lag_us,
+		.last_published_at = ring->published_at,
+	};
+	LWLockRelease(ring->lock);
 }

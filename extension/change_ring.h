@@ -13,6 +13,7 @@
 #define HARTHIO_CHANGE_RING_H
 
 #include "storage/lwlock.h"
+#include "utils/timestamp.h"
 
 #include "harthio.h"
 #include "score.h"
@@ -26,6 +27,25 @@ extern void change_score(const ScoreNote *note);
 /* The publisher's side: only one process may call these. */
 extern void change_ring_attach_publisher(void);
 extern int	change_ring_drain(SessionIdBuffer *ids, int max, bool *overflowed);
+extern void change_ring_published(void); /* what was drained last has been notified */
+
+/* What has happened since the server started. */
+typedef struct RingActivity
+{
+	int			size;
+	int			depth;			   /* ids waiting */
+	uint64		changes;		   /* ids that came in */
+	uint64		overflows;		   /* times that it was full */
+	int			publisher_pid;	   /* 0: none */
+	TimestampTz waiting_since;	   /* the oldest id, notified or not; DT_NOBEGIN: none */
+	uint64		batches;		   /* notified */
+	int			last_batch;		   /* ids in it */
+	int			largest_batch;	   /* likewise */
+	int64		last_lag_us;	   /* from the first commit to the last one's notification */
+	TimestampTz last_published_at; /* or DT_NOBEGIN */
+} RingActivity;
+
+extern void change_ring_activity(RingActivity *activity);
 
 /* At library load, for this process and all that it forks. */
 extern void change_ring_watch_transactions(void);

@@ -310,6 +310,11 @@ REVOKE ALL ON FUNCTION @extschema@.harthio_report_probe(text, boolean, integer) 
 COMMENT ON FUNCTION @extschema@.harthio_report_probe(text, boolean, integer) IS
 'Tell the result of a health check of a provider from outside, and how long it took in milliseconds: two failed in a row keep sessions away from it, two good ones in a row after that let the first ones try it again. Errors: 42704 unknown provider';
 
+CREATE FUNCTION harthio.activity_now(OUT claims bigint, OUT switches bigint, OUT ends bigint, OUT probes bigint, OUT retries bigint, OUT panics bigint, OUT ring_size integer, OUT ring_depth integer, OUT changes bigint, OUT overflows bigint, OUT publisher_pid integer, OUT publisher_lag_ms double precision, OUT batches bigint, OUT last_batch integer, OUT largest_batch integer, OUT last_batch_lag_ms double precision, OUT last_published_at timestamptz)
+AS 'MODULE_PATHNAME', 'harthio_activity' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION harthio.activity_now() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.activity_now() IS 'See the view harthio.activity';
+
 --
 -- What notifiers call
 --
@@ -333,6 +338,107 @@ AS 'MODULE_PATHNAME', 'harthio_protocol_version' LANGUAGE C STABLE;
 REVOKE ALL ON FUNCTION harthio.protocol_version() FROM PUBLIC;
 COMMENT ON FUNCTION harthio.protocol_version() IS
 'What a notifier must speak. Errors: 55000 the library is not preloaded, or harthio.database is another database';
+
+--
+-- To look at.  Who may see them: members of pg_monitor.
+--
+CREATE VIEW harthio.provider_stats AS
+SELECT p.provider, p.enabled, p.priority, p.base_score, p.max_sessions,
+	coalesce(s.score, p.base_score) AS score,
+	CASE WHEN coalesce(s.score, p.base_score) >= 80 THEN 'excellent'
+		WHEN coalesce(s.score, p.base_score) >= 60 THEN 'good'
+		WHEN coalesce(s.score, p.base_score) >= 40 THEN 'poor'
+		ELSE 'failed' END AS band,
+	coalesce(s.sessions, 0) AS sessions,
+	coalesce(s.breaker, 'closed') AS breaker, s.reason AS breaker_reason, s.open_until,
+	coalesce(s.successes, 0) AS successes, coalesce(s.failures, 0) AS failures,
+	s.last_success_at, s.last_failure_at,
+	o.reports, o.success_rate, o.connect_ms_p50, o.connect_ms_p95,
+	s.probe_ok, s.probe_latency_ms, s.probed_at,
+	(SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(h.minute, h.score) ORDER BY h.minute)
+	   FROM harthio.score_history h
+	  WHERE h.provider = p.provider
+	    AND h.minute > pg_catalog.now() - interval '1 day') AS score_history
+FROM harthio.provider p
+LEFT JOIN harthio.provider_scores() s ON s.scope = '' AND s.provider = p.provider
+CROSS JOIN LATERAL (
+	SELECT pg_catalog.count(*) AS reports,
+		pg_catalog.avg(r.success::integer)::double precision AS success_rate,
+		pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY r.connect_ms) FILTER (WHERE r.success) AS connect_ms_p50,
+		pg_catalog.percentile_cont(0.95) WITHIN GROUP (ORDER BY r.connect_ms) FILTER (WHERE r.success) AS connect_ms_p95
+	  FROM harthio.outcome r
+	 WHERE r.provider = p.provider AND r.counted
+	   AND r.reported_at > pg_catalog.now() - interval '1 day') o;
+COMMENT ON VIEW harthio.provider_stats IS 'Each provider: what the operator set, its live score, sessions and breaker, and its last day';
+COMMENT ON COLUMN harthio.provider_stats.score IS '0 to 100, live';
+COMMENT ON COLUMN harthio.provider_stats.sessions IS 'on it now';
+COMMENT ON COLUMN harthio.provider_stats.breaker IS 'closed: in use; open: left alone until open_until; half-open: tried by single sessions';
+COMMENT ON COLUMN harthio.provider_stats.breaker_reason IS 'why it was last opened';
+COMMENT ON COLUMN harthio.provider_stats.successes IS 'success verdicts, ever';
+COMMENT ON COLUMN harthio.provider_stats.failures IS 'failure verdicts, ever';
+COMMENT ON COLUMN harthio.provider_stats.reports IS 'reports of the last day that count';
+COMMENT ON COLUMN harthio.provider_stats.success_rate IS '0 to 1, of these';
+COMMENT ON COLUMN harthio.provider_stats.connect_ms_p50 IS 'median time to connect on the last day, in milliseconds';
+COMMENT ON COLUMN harthio.provider_stats.connect_ms_p95 IS 'what 95 of 100 did not exceed';
+COMMENT ON COLUMN harthio.provider_stats.probe_ok IS 'the last health check';
+COMMENT ON COLUMN harthio.provider_stats.score_history IS '[minute, score] pairs of the last day, for the minutes in which something was learnt';
+
+CREATE VIEW harthio.session_overview AS
+SELECT a.session_id, a.epoch, a.provider, a.room, a.reason, a.claimed_by, a.assigned_at, a.scope,
+	opened.assigned_at AS opened_at,
+	a.epoch - opened.epoch AS switches,
+	(SELECT pg_catalog.count(DISTINCT p.participant_id) FROM harthio.participant p
+	  WHERE p.session_id = a.session_id AND p.left_at IS NULL) AS participants
+FROM harthio.assignment a
+CROSS JOIN LATERAL (
+	SELECT o.epoch, o.assigned_at FROM harthio.assignment o
+	 WHERE o.session_id = a.session_id AND o.reason IN ('claimed', 'reopened')
+	 ORDER BY o.epoch DESC LIMIT 1) opened
+WHERE a.provider IS NOT NULL
+  AND NOT EXISTS (SELECT FROM harthio.assignment n WHERE n.session_id = a.session_id AND n.epoch = a.epoch + 1);
+COMMENT ON VIEW harthio.session_overview IS 'Each session that has not ended: where it is, since when, and how many are there';
+COMMENT ON COLUMN harthio.session_overview.opened_at IS 'when it was claimed, or claimed anew after an end';
+COMMENT ON COLUMN harthio.session_overview.switches IS 'epochs since then';
+COMMENT ON COLUMN harthio.session_overview.participants IS 'present';
+
+CREATE VIEW harthio.asymmetry AS
+WITH confirmed AS (
+	SELECT p.session_id, p.participant_id, o.epoch, o.provider, o.reported_at
+	  FROM (SELECT DISTINCT session_id, participant_id FROM harthio.participant WHERE left_at IS NULL) p
+	 CROSS JOIN LATERAL (
+		SELECT r.epoch, r.provider, r.reported_at FROM harthio.outcome r
+		 WHERE r.session_id = p.session_id AND r.participant_id = p.participant_id AND r.success AND r.counted
+		 ORDER BY r.epoch DESC LIMIT 1) o)
+SELECT behind.session_id,
+	behind.participant_id AS behind, behind.epoch AS behind_epoch, behind.provider AS behind_provider,
+	ahead.participant_id AS ahead, ahead.epoch AS ahead_epoch, ahead.provider AS ahead_provider,
+	pg_catalog.clock_timestamp() - ahead.reported_at AS lasting
+FROM confirmed behind
+JOIN confirmed ahead ON ahead.session_id = behind.session_id AND ahead.epoch > behind.epoch;
+COMMENT ON VIEW harthio.asymmetry IS 'Pairs of participants, both present, who last reported that they connected in different epochs; empty but for the moment of a switch';
+COMMENT ON COLUMN harthio.asymmetry.behind IS 'participant who has not connected in the later epoch yet';
+COMMENT ON COLUMN harthio.asymmetry.lasting IS 'since the other one has';
+
+CREATE VIEW harthio.activity AS SELECT * FROM harthio.activity_now();
+COMMENT ON VIEW harthio.activity IS 'What has happened since the server started, and how far the publisher is behind';
+COMMENT ON COLUMN harthio.activity.claims IS 'sessions opened, also anew';
+COMMENT ON COLUMN harthio.activity.switches IS 'epochs that moved a session';
+COMMENT ON COLUMN harthio.activity.ends IS 'sessions ended';
+COMMENT ON COLUMN harthio.activity.probes IS 'choices of a half open provider, by single sessions';
+COMMENT ON COLUMN harthio.activity.retries IS 'choices of one that failed in the session, since all others were known to be worse';
+COMMENT ON COLUMN harthio.activity.panics IS 'choices where no provider was usable';
+COMMENT ON COLUMN harthio.activity.ring_depth IS 'changes that wait for the publisher';
+COMMENT ON COLUMN harthio.activity.changes IS 'changes that came into the ring';
+COMMENT ON COLUMN harthio.activity.overflows IS 'times that the ring was full, and notifiers were told to take snapshots';
+COMMENT ON COLUMN harthio.activity.publisher_pid IS 'null: it does not run';
+COMMENT ON COLUMN harthio.activity.publisher_lag_ms IS 'for how long the oldest change has been waiting, in milliseconds; 0: none is';
+COMMENT ON COLUMN harthio.activity.batches IS 'transactions in which the publisher notified';
+COMMENT ON COLUMN harthio.activity.last_batch IS 'changes in the last one';
+COMMENT ON COLUMN harthio.activity.last_batch_lag_ms IS 'from the commit of its first change to its own';
+
+GRANT USAGE ON SCHEMA harthio TO pg_monitor;
+GRANT EXECUTE ON FUNCTION harthio.activity_now() TO pg_monitor;
+GRANT SELECT ON harthio.provider_stats, harthio.session_overview, harthio.asymmetry, harthio.activity TO pg_monitor;
 
 -- refuse a server that is not prepared now, not at the first call
 SELECT harthio.protocol_version();

@@ -134,6 +134,7 @@ publish(SessionIdBuffer *ids, bool resync)
 	if (count > 0 && OidIsValid(get_extension_oid("harthio", true)))
 		notify_states(ids, count);
 	end_work();
+	change_ring_published();
 
 	return true;
 }

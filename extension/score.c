@@ -293,7 +293,7 @@ choose(const char *scope, const ScoreCandidate *candidates, int count,
 	if (choice.index < 0)
 		return -1;
 	*kind = choice.kind;
-	scores->choices[choice.kind]++;
+	scores->activity.choices[choice.kind]++;
 	return origin[choice.index];
 }
 
@@ -339,10 +339,10 @@ score_read(const char *scope, const char *provider, int base_score)
 }
 
 void
-score_choices(uint64 choices[SCORE_KINDS])
+score_activity(ScoreActivity *activity)
 {
 	LWLockAcquire(scores->lock, LW_SHARED);
-	memcpy(choices, scores->choices, sizeof(scores->choices));
+	*activity = scores->activity;
 	LWLockRelease(scores->lock);
 }
 
@@ -435,6 +435,12 @@ apply_session(const ScoreNote *note, const PolicySettings *settings, double now)
 	}
 	if (left >= 0)
 		scores->providers[left].sessions--;
+	if (note->provider[0] == '\0')
+		scores->activity.ended++;
+	else if (note->left[0] != '\0')
+		scores->activity.switched++;
+	else
+		scores->activity.opened++;
 	if (note->left[0] != '\0' || note->provider[0] == '\0')
 		return false;
 

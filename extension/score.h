@@ -110,9 +110,16 @@ extern const char *score_band(double score);
  */
 extern bool score_apply(const ScoreNote *note);
 
-/* Choices since the server started, by PolicyKind. */
-#define SCORE_KINDS (POLICY_PANIC + 1)
-extern void score_choices(uint64 choices[SCORE_KINDS]);
+/* What has happened since the server started. */
+typedef struct ScoreActivity
+{
+	uint64 opened;					  /* sessions, also anew */
+	uint64 switched;				  /* epochs that moved one */
+	uint64 ended;					  /* sessions */
+	uint64 choices[POLICY_PANIC + 1]; /* by PolicyKind */
+} ScoreActivity;
+
+extern void score_activity(ScoreActivity *activity);
 
 /* Write what moved to the tables; needs a transaction and SPI. */
 extern void score_checkpoint(void);

@@ -65,7 +65,7 @@ typedef struct SharedScores
 	LWLock		 *lock;	 /* in the main tranche array, never changes */
 	uint64		  seed;	 /* of score_hash(), never changes */
 	Oid			  table; /* harthio.provider_score that was loaded */
-	uint64		  choices[SCORE_KINDS];
+	ScoreActivity activity;
 	ScoreProvider providers[SCORE_MAX_PROVIDERS];
 	ScoreScope	  scopes[SCORE_MAX_SCOPES];
 	GuardBudgets  budgets;

@@ -46,7 +46,7 @@ SELECT c.relname, r.role
 
 -- everything says what it is
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
- WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+ WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0
    AND obj_description(c.oid, 'pg_class') IS NULL;
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
  WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'harthio')
