@@ -187,7 +187,7 @@ make_epoch(Assignment *next, const char *from, const Choice *choice, const char 
 	values[ASSIGNMENT_GENERATION - 1] = Int32GetDatum(harthio_generation());
 	values[ASSIGNMENT_SCOPE - 1] = CStringGetTextDatum(next->scope);
 
-	next->is_new = row_insert(table, values, nulls);
+	next->is_new = row_insert_unseen(table, values, nulls, lengthof(values));
 	row_close(table);
 	if (next->is_new)
 	{
@@ -273,7 +273,7 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 		!participant_has_joined(session_id, identity.participant_id, info))
 	{
 		claim(session_id, identity.participant_id, info, exists, &result);
-		participant_join(session_id, identity.participant_id, info);
+		participant_join(session_id, identity.participant_id, info, !exists);
 	}
 
 	answer = assignment_result(fcinfo, &result);

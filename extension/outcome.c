@@ -91,7 +91,7 @@ insert_outcome(const Outcome *outcome, const char *provider, bool counts, bool v
 	values[OUTCOME_DETAIL - 1] = outcome->detail;
 	values[OUTCOME_REPORTED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 
-	inserted = row_insert(table, values, nulls);
+	inserted = row_insert(table, values, nulls, lengthof(values));
 	row_close(table);
 	return inserted;
 }

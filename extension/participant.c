@@ -131,7 +131,7 @@ participant_has_joined(const char *session_id, const char *participant_id, Datum
 }
 
 static bool
-insert_participant(const char *session_id, const char *participant_id, Datum info)
+insert_participant(const char *session_id, const char *participant_id, Datum info, bool is_new)
 {
 	Relation table = row_open("participant", RowExclusiveLock);
 	Datum	 values[PARTICIPANT_LEFT_AT] = {0};
@@ -144,13 +144,13 @@ insert_participant(const char *session_id, const char *participant_id, Datum inf
 	values[PARTICIPANT_JOINED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	nulls[PARTICIPANT_LEFT_AT - 1] = true;
 
-	inserted = row_insert(table, values, nulls);
+	inserted = (is_new ? row_insert_unseen : row_insert)(table, values, nulls, lengthof(values));
 	row_close(table);
 	return inserted;
 }
 
 void
-participant_join(const char *session_id, const char *participant_id, Datum info)
+participant_join(const char *session_id, const char *participant_id, Datum info, bool is_new)
 {
 	Datum args[] = {CStringGetTextDatum(session_id),
 					CStringGetTextDatum(participant_id), info};
@@ -168,7 +168,7 @@ participant_join(const char *session_id, const char *participant_id, Datum info)
 					 errhint("Try again when somebody has left.")));
 	}
 
-	if (!insert_participant(session_id, participant_id, info) &&
+	if (!insert_participant(session_id, participant_id, info, is_new) &&
 		statement_run(&rejoin_statement, args, NULL) == 0)
 		harthio_serialization_failure();
 }

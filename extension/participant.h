@@ -27,8 +27,11 @@ extern int participant_members(const char *session_id);
 /* Is it present and described by info, so that joining would change nothing? */
 extern bool participant_has_joined(const char *session_id, const char *participant_id, Datum info);
 
-/* Raises 53400 if the session is full.  The session must be locked. */
-extern void participant_join(const char *session_id, const char *participant_id, Datum info);
+/*
+ * Raises 53400 if the session is full.  The session must be locked, or so new
+ * that nobody was in it yet.
+ */
+extern void participant_join(const char *session_id, const char *participant_id, Datum info, bool is_new);
 
 extern void participant_leave_all(const char *session_id);
 

@@ -92,12 +92,52 @@ row_text(HeapTuple tuple, int column, Relation table)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
+/* A row on its way into a table, and what the executor needs for it. */
+typedef struct Insertion
+{
+	EState		   *estate;
+	ResultRelInfo  *target;
+	TupleTableSlot *slot;
+} Insertion;
+
+/*
+ * Only who wants to look for conflicts has to know how the indexes compare.
+ */
+static void
+begin(Insertion *insertion, Relation table, Datum *values, bool *nulls, int ncolumns, bool may_look)
+{
+	EState		   *estate = CreateExecutorState();
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+
+	estate->es_output_cid = GetCurrentCommandId(true);
+	insertion->estate = estate;
+	insertion->slot = slot;
+	insertion->target = makeNode(ResultRelInfo);
+	InitResultRelInfo(insertion->target, table, 0, NULL, 0);
+	ExecOpenIndices(insertion->target, may_look);
+
+	/* another version of the extension may have other columns */
+	if (ncolumns > RelationGetNumberOfAttributes(table))
+		elog(ERROR, "table %s.%s has too few columns", SCHEMA, RelationGetRelationName(table));
+	ExecStoreAllNullTuple(slot);
+	memcpy(slot->tts_values, values, ncolumns * sizeof(Datum));
+	memcpy(slot->tts_isnull, nulls, ncolumns * sizeof(bool));
+}
+
+static void
+end(Insertion *insertion)
+{
+	ExecCloseIndices(insertion->target);
+	ExecDropSingleTupleTableSlot(insertion->slot);
+	FreeExecutorState(insertion->estate);
+}
+
 /*
  * What is in the way must be something that this transaction can see, or its
  * caller would look for it in vain.
  */
 static void
-require_visible(Relation table, ItemPointer tid, EState *estate)
+require_visible(Relation table, ItemPointer tid)
 {
 	TupleTableSlot *slot;
 
@@ -105,70 +145,70 @@ require_visible(Relation table, ItemPointer tid, EState *estate)
 		return;
 
 	slot = table_slot_create(table, NULL);
-	if (!table_tuple_fetch_row_version(table, tid, estate->es_snapshot, slot))
+	row_push_snapshot(false);
+	if (!table_tuple_fetch_row_version(table, tid, GetActiveSnapshot(), slot))
 		harthio_serialization_failure();
+	PopActiveSnapshot();
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Is the key free, now that all who were about to take it have ended? */
+static bool
+key_is_free(Insertion *insertion)
+{
+	ItemPointerData conflict_tid;
+
+	if (CheckIndexConstraints(insertion->target, insertion->slot, insertion->estate, &conflict_tid))
+		return true;
+	require_visible(insertion->target->ri_RelationDesc, &conflict_tid);
+	return false;
 }
 
 /*
- * Insert the slot's row under a speculative token, which makes others wait
- * only for the insertion, not for our transaction, until it is sure that
- * there is no conflict.
+ * Insert the row under a speculative token, which makes others wait only for
+ * the insertion, not for our transaction, until it is sure that there is no
+ * conflict.  If there is one, the row is taken back.
  */
 static bool
-insert_unless_conflict(ResultRelInfo *target, TupleTableSlot *slot, EState *estate)
+try_insert(Insertion *insertion)
 {
-	Relation table = target->ri_RelationDesc;
+	Relation	  table = insertion->target->ri_RelationDesc;
+	TransactionId xid = GetCurrentTransactionId();
+	bool		  conflict = false;
+	uint32		  token = SpeculativeInsertionLockAcquire(xid);
 
-	for (;;)
-	{
-		ItemPointerData conflict_tid;
-		bool			conflict = false;
-		uint32			token;
-
-		if (!CheckIndexConstraints(target, slot, estate, &conflict_tid))
-		{
-			require_visible(table, &conflict_tid, estate);
-			return false;
-		}
-
-		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
-		table_tuple_insert_speculative(table, slot, estate->es_output_cid, 0, NULL, token);
-		InsertIndexTuples(target, slot, estate, &conflict);
-		table_tuple_complete_speculative(table, slot, token, !conflict);
-		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
-
-		if (!conflict)
-			return true;
-		CHECK_FOR_INTERRUPTS();
-	}
+	table_tuple_insert_speculative(table, insertion->slot, insertion->estate->es_output_cid,
+								   0, NULL, token);
+	InsertIndexTuples(insertion->target, insertion->slot, insertion->estate, &conflict);
+	table_tuple_complete_speculative(table, insertion->slot, token, !conflict);
+	SpeculativeInsertionLockRelease(xid);
+	return !conflict;
 }
 
 bool
-row_insert(Relation table, Datum *values, bool *nulls)
+row_insert(Relation table, Datum *values, bool *nulls, int ncolumns)
 {
-	EState		   *estate = CreateExecutorState();
-	ResultRelInfo  *target = makeNode(ResultRelInfo);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	bool			inserted;
+	Insertion insertion;
+	bool	  inserted = false;
 
-	row_push_snapshot(false);
-	estate->es_output_cid = GetCurrentCommandId(true);
-	estate->es_snapshot = GetActiveSnapshot();
-
-	InitResultRelInfo(target, table, 0, NULL, 0);
-	ExecOpenIndices(target, true);
-
-	ExecClearTuple(slot);
-	memcpy(slot->tts_values, values, RelationGetNumberOfAttributes(table) * sizeof(Datum));
-	memcpy(slot->tts_isnull, nulls, RelationGetNumberOfAttributes(table) * sizeof(bool));
-	ExecStoreVirtualTuple(slot);
-
-	inserted = insert_unless_conflict(target, slot, estate);
-
-	ExecCloseIndices(target);
-	ExecDropSingleTupleTableSlot(slot);
-	FreeExecutorState(estate);
-	PopActiveSnapshot();
+	begin(&insertion, table, values, nulls, ncolumns, true);
+	while (!inserted && key_is_free(&insertion))
+	{
+		inserted = try_insert(&insertion);
+		CHECK_FOR_INTERRUPTS();
+	}
+	end(&insertion);
 	return inserted;
+}
+
+bool
+row_insert_unseen(Relation table, Datum *values, bool *nulls, int ncolumns)
+{
+	Insertion insertion;
+	bool	  inserted;
+
+	begin(&insertion, table, values, nulls, ncolumns, false);
+	inserted = try_insert(&insertion);
+	end(&insertion);
+	return inserted || row_insert(table, values, nulls, ncolumns);
 }

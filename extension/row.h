@@ -89,9 +89,14 @@ extern Datum row_value(HeapTuple tuple, int column, Relation table, bool *isnull
 /*
  * Insert a row unless one with the same key, in any unique index, is there or
  * is being committed: wait for it and return false, as ON CONFLICT DO NOTHING
- * does.  Columns without a value must be given as nulls: there are no
- * defaults here.
+ * does.  Columns that are not given are null: there are no defaults here.
  */
-extern bool row_insert(Relation table, Datum *values, bool *nulls);
+extern bool row_insert(Relation table, Datum *values, bool *nulls, int ncolumns);
+
+/*
+ * The same for a row that the caller has just looked for in vain: cheaper if
+ * it is still not there, dearer if it is.
+ */
+extern bool row_insert_unseen(Relation table, Datum *values, bool *nulls, int ncolumns);
 
 #endif /* HARTHIO_ROW_H */
