@@ -32,6 +32,7 @@ OBJS = \
 	extension/score.o \
 	extension/score_table.o \
 	extension/scope.o \
+	extension/search_path.o \
 	extension/state.o
 DATA = $(wildcard extension/harthio--*.sql) extension/compat/harthio-app.sql
 

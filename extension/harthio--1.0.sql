@@ -227,7 +227,8 @@ SELECT pg_catalog.pg_extension_config_dump('harthio.participant', '');
 SELECT pg_catalog.pg_extension_config_dump('harthio.outcome', '');
 
 --
--- What clients call
+-- What clients call.  For claims and reports the library pins the search_path
+-- where it matters (extension/search_path.h): done here, it is felt.
 --
 CREATE TYPE @extschema@.harthio_assignment AS (
 	session_id text,
@@ -244,14 +245,14 @@ COMMENT ON TYPE @extschema@.harthio_assignment IS 'A session''s provider in an e
 
 CREATE FUNCTION @extschema@.harthio_claim_provider(session_id text, participant_id text DEFAULT NULL, info jsonb DEFAULT '{}')
 RETURNS @extschema@.harthio_assignment
-AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER;
 REVOKE ALL ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) IS
 'Join a session and be told its provider: the first joiner fixes the best one for everybody. Repeating it changes nothing. info.net (p2p-ok, symmetric, udp-blocked, unknown) and info.region of the first joiner say in which kind of network the session is. Errors: 22023 invalid session id, 42501 another participant, or not allowed by harthio.authorize_function, 53400 session full, or no provider has room, 55000 no provider enabled, 40001 retry';
 
 CREATE FUNCTION @extschema@.harthio_report_outcome(session_id text, epoch integer, success boolean, connect_ms integer DEFAULT NULL, detail jsonb DEFAULT '{}', participant_id text DEFAULT NULL)
 RETURNS @extschema@.harthio_assignment
-AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER;
 REVOKE ALL ON FUNCTION @extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text) IS
 'Report that the participant connected at an epoch (after connect_ms milliseconds), or failed; a failure of the current epoch moves the whole session to the best other provider. detail.reason says why: permission_denied, no_device, user_cancelled, client_offline, signalling_lost and token_error are the client''s own fault, which is kept, and moves nobody. Returns the current assignment. Errors: 42704 unknown session, 22023 epoch of the future, 42501 not a participant, 55000 session ended, 40001 retry';

@@ -23,6 +23,7 @@
 #include "arguments.h"
 #include "compat.h"
 #include "harthio.h"
+#include "search_path.h"
 
 PG_FUNCTION_INFO_V1(harthio_authorize);
 
@@ -148,6 +149,7 @@ ask_operator(const char *session_id, const char *participant_id)
 	FmgrInfo function;
 	Oid		 user;
 	int		 context;
+	int		 pinned = search_path_pin();
 	Datum	 answer;
 
 	fmgr_info(authorize_function(), &function);
@@ -162,6 +164,7 @@ ask_operator(const char *session_id, const char *participant_id)
 	SetUserIdAndSecContext(GetOuterUserId(), context | SECURITY_LOCAL_USERID_CHANGE);
 	answer = FunctionCallInvoke(call);
 	SetUserIdAndSecContext(user, context);
+	search_path_restore(pinned);
 
 	return !call->isnull && DatumGetBool(answer);
 }

@@ -27,6 +27,7 @@
 
 #include "compat.h"
 #include "harthio.h"
+#include "search_path.h"
 
 #define SCHEMA		 "harthio"
 #define ROW_MAX_KEYS 2
@@ -98,7 +99,31 @@ typedef struct Insertion
 	EState		   *estate;
 	ResultRelInfo  *target;
 	TupleTableSlot *slot;
+	int				pinned; /* the search_path */
 } Insertion;
+
+/*
+ * Does an index that somebody has added compute its entries, with functions
+ * that may look up names?  A condition that is a column computes nothing.
+ */
+static bool
+indexes_compute(ResultRelInfo *target)
+{
+	for (int i = 0; i < target->ri_NumIndices; i++)
+	{
+		IndexInfo *info = target->ri_IndexRelationInfo[i];
+		ListCell  *cell;
+
+		if (info->ii_Expressions != NIL)
+			return true;
+		foreach (cell, info->ii_Predicate)
+		{
+			if (!IsA(lfirst(cell), Var))
+				return true;
+		}
+	}
+	return false;
+}
 
 /*
  * Only who wants to look for conflicts has to know how the indexes compare.
@@ -115,6 +140,7 @@ begin(Insertion *insertion, Relation table, Datum *values, bool *nulls, int ncol
 	insertion->target = makeNode(ResultRelInfo);
 	InitResultRelInfo(insertion->target, table, 0, NULL, 0);
 	ExecOpenIndices(insertion->target, may_look);
+	insertion->pinned = indexes_compute(insertion->target) ? search_path_pin() : SEARCH_PATH_KEPT;
 
 	/* another version of the extension may have other columns */
 	if (ncolumns > RelationGetNumberOfAttributes(table))
@@ -127,6 +153,7 @@ begin(Insertion *insertion, Relation table, Datum *values, bool *nulls, int ncol
 static void
 end(Insertion *insertion)
 {
+	search_path_restore(insertion->pinned);
 	ExecCloseIndices(insertion->target);
 	ExecDropSingleTupleTableSlot(insertion->slot);
 	FreeExecutorState(insertion->estate);

@@ -12,6 +12,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "search_path.h"
+
 static void
 prepare(Statement *statement)
 {
@@ -40,14 +42,19 @@ rows_or_error(const Statement *statement, int result)
 uint64
 statement_run(Statement *statement, Datum *args, const char *nulls)
 {
+	int pinned = search_path_pin();
+	int result;
+
 	prepare(statement);
-	return rows_or_error(statement,
-						 SPI_execute_plan(statement->plan, args, nulls, false, 0));
+	result = SPI_execute_plan(statement->plan, args, nulls, false, 0);
+	search_path_restore(pinned);
+	return rows_or_error(statement, result);
 }
 
 uint64
 statement_run_latest(Statement *statement, Datum *args)
 {
+	int pinned = search_path_pin();
 	int result;
 
 	prepare(statement);
@@ -55,6 +62,7 @@ statement_run_latest(Statement *statement, Datum *args)
 	result = SPI_execute_snapshot(statement->plan, args, NULL,
 								  GetLatestSnapshot(), InvalidSnapshot,
 								  true, false, 0);
+	search_path_restore(pinned);
 	return rows_or_error(statement, result);
 }
 

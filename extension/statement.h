@@ -4,8 +4,7 @@
  *	  SQL statements run from C: prepared once a backend, read by column.
  *
  * A Statement is a static variable of the file that uses it.  All calls need an
- * open SPI connection.  Every function that gets here has the search_path
- * "pg_catalog, pg_temp", set by its definition or by the publisher.
+ * open SPI connection.  The caller's search_path is not used: see search_path.h.
  *
  *-------------------------------------------------------------------------
  */

@@ -4,6 +4,16 @@
 SELECT epoch FROM harthio_claim_provider('privileges', 'alice');
 CREATE SCHEMA hostile AUTHORIZATION authenticated;
 
+-- what an operator may have added, both careless about names
+CREATE FUNCTION names_index(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+	$$ BEGIN RETURN $1 = 'a name'; END $$;
+CREATE INDEX participant_names ON harthio.participant (names_index(participant_id));
+CREATE INDEX assignment_names ON harthio.assignment (epoch) WHERE names_index(session_id);
+CREATE FUNCTION all_may_join(text, text) RETURNS boolean LANGUAGE plpgsql AS
+	$$ BEGIN RETURN $1 = $1; END $$;
+GRANT EXECUTE ON FUNCTION all_may_join TO authenticated;
+SET harthio.authorize_function = 'public.all_may_join';
+
 -- without a grant: nothing
 SET ROLE regress_stranger;
 SELECT harthio_claim_provider('privileges');
@@ -52,6 +62,9 @@ SELECT epoch FROM harthio_end_session('hostile');
 RESET search_path;
 RESET request.jwt.claims;
 RESET ROLE;
+RESET harthio.authorize_function;
+DROP FUNCTION all_may_join;
+DROP FUNCTION names_index CASCADE;
 DROP SCHEMA hostile CASCADE;
 
 -- the notifier's role asks its three questions
