@@ -273,7 +273,7 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 		!participant_has_joined(session_id, identity.participant_id, info))
 	{
 		claim(session_id, identity.participant_id, info, exists, &result);
-		participant_join(session_id, identity.participant_id, info, !exists);
+		participant_join(session_id, identity.participant_id, info, result.is_new && result.epoch == 1);
 	}
 
 	answer = assignment_result(fcinfo, &result);

@@ -144,7 +144,7 @@ insert_participant(const char *session_id, const char *participant_id, Datum inf
 	values[PARTICIPANT_JOINED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	nulls[PARTICIPANT_LEFT_AT - 1] = true;
 
-	inserted = (is_new ? row_insert_unseen : row_insert)(table, values, nulls, lengthof(values));
+	inserted = (is_new ? row_insert_alone : row_insert)(table, values, nulls, lengthof(values));
 	row_close(table);
 	return inserted;
 }

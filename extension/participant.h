@@ -28,8 +28,8 @@ extern int participant_members(const char *session_id);
 extern bool participant_has_joined(const char *session_id, const char *participant_id, Datum info);
 
 /*
- * Raises 53400 if the session is full.  The session must be locked, or so new
- * that nobody was in it yet.
+ * Raises 53400 if the session is full.  The session must be locked; or is_new,
+ * and this transaction has made its first row, for which all others wait.
  */
 extern void participant_join(const char *session_id, const char *participant_id, Datum info, bool is_new);
 

@@ -212,6 +212,25 @@ try_insert(Insertion *insertion)
 	return !conflict;
 }
 
+/*
+ * Insert the row as rows usually are, and delete it if there is a conflict.
+ */
+static bool
+try_insert_alone(Insertion *insertion)
+{
+	Relation table = insertion->target->ri_RelationDesc;
+	bool	 conflict = false;
+
+	table_tuple_insert(table, insertion->slot, insertion->estate->es_output_cid, 0, NULL);
+	InsertIndexTuples(insertion->target, insertion->slot, insertion->estate, &conflict);
+	if (conflict)
+	{
+		CommandCounterIncrement();
+		simple_table_tuple_delete(table, &insertion->slot->tts_tid, GetActiveSnapshot());
+	}
+	return !conflict;
+}
+
 bool
 row_insert(Relation table, Datum *values, bool *nulls, int ncolumns)
 {
@@ -228,14 +247,27 @@ row_insert(Relation table, Datum *values, bool *nulls, int ncolumns)
 	return inserted;
 }
 
-bool
-row_insert_unseen(Relation table, Datum *values, bool *nulls, int ncolumns)
+/* Try to insert without a look; if there is a conflict, have one. */
+static bool
+insert_blindly(bool (*try)(Insertion *), Relation table, Datum *values, bool *nulls, int ncolumns)
 {
 	Insertion insertion;
 	bool	  inserted;
 
 	begin(&insertion, table, values, nulls, ncolumns, false);
-	inserted = try_insert(&insertion);
+	inserted = try(&insertion);
 	end(&insertion);
 	return inserted || row_insert(table, values, nulls, ncolumns);
+}
+
+bool
+row_insert_unseen(Relation table, Datum *values, bool *nulls, int ncolumns)
+{
+	return insert_blindly(try_insert, table, values, nulls, ncolumns);
+}
+
+bool
+row_insert_alone(Relation table, Datum *values, bool *nulls, int ncolumns)
+{
+	return insert_blindly(try_insert_alone, table, values, nulls, ncolumns);
 }

@@ -99,4 +99,10 @@ extern bool row_insert(Relation table, Datum *values, bool *nulls, int ncolumns)
  */
 extern bool row_insert_unseen(Relation table, Datum *values, bool *nulls, int ncolumns);
 
+/*
+ * The same, cheaper still, if nobody else can be about to insert that key:
+ * two who do so at once could wait for each other.
+ */
+extern bool row_insert_alone(Relation table, Datum *values, bool *nulls, int ncolumns);
+
 #endif /* HARTHIO_ROW_H */

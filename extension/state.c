@@ -32,8 +32,9 @@ PG_FUNCTION_INFO_V1(harthio_session);
 /* The newest assignment of each, and the provider of the epoch before it. */
 static Statement state_statement = {
 	.text = "SELECT a.session_id, a.epoch, a.provider, a.room, a.reason, a.claimed_by, a.assigned_at,"
-			"       (SELECT b.provider FROM harthio.assignment b"
-			"         WHERE b.session_id = a.session_id AND b.epoch = a.epoch - 1)"
+			"       CASE WHEN a.epoch > 1 THEN"
+			"         (SELECT b.provider FROM harthio.assignment b"
+			"           WHERE b.session_id = a.session_id AND b.epoch = a.epoch - 1) END"
 			"  FROM unnest($1) AS wanted(session_id)"
 			" CROSS JOIN LATERAL (SELECT * FROM harthio.assignment x"
 			"                      WHERE x.session_id = wanted.session_id"

@@ -50,3 +50,15 @@ SELECT harthio_leave_session('life', 'alice');
 SELECT epoch FROM harthio_claim_provider('life', 'carol');
 SELECT epoch FROM harthio_claim_provider('life', 'alice');
 RESET harthio.max_participants;
+
+-- somebody who is left over of a session that an operator has deleted
+INSERT INTO harthio.participant (session_id, participant_id, info, left_at)
+VALUES ('deleted', 'alice', '{"name": "Alice"}', now());
+SELECT epoch, is_new FROM harthio_claim_provider('deleted', 'alice');
+SELECT participant_id, info, left_at FROM harthio.participant WHERE session_id = 'deleted';
+
+-- columns of a later version of the extension
+ALTER TABLE harthio.participant ADD later text DEFAULT 'later';
+SELECT epoch, is_new FROM harthio_claim_provider('later', 'alice');
+SELECT participant_id, info, left_at, later FROM harthio.participant WHERE session_id = 'later';
+ALTER TABLE harthio.participant DROP later;
