@@ -29,6 +29,7 @@ OBJS = \
 	extension/publisher.o \
 	extension/statement.o \
 	extension/row.o \
+	extension/row_insert.o \
 	extension/score.o \
 	extension/score_table.o \
 	extension/scope.o \
