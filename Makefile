@@ -42,7 +42,7 @@ PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare
 EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
-REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views
+REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views hostile_schema
 REGRESS_OPTS = --dbname=harthio_regression
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read
 TAP_TESTS = 1

@@ -292,7 +292,6 @@ CREATE FUNCTION @extschema@.harthio_providers(OUT provider text, OUT score doubl
 RETURNS SETOF record
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION @extschema@.harthio_providers() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.harthio_providers() TO pg_monitor;
 COMMENT ON FUNCTION @extschema@.harthio_providers() IS
 'The providers and their live scores (0 to 100); band: excellent from 80, good from 60, poor from 40, failed below; successes and failures are verdicts';
 
@@ -300,7 +299,6 @@ CREATE FUNCTION harthio.provider_scores(OUT scope text, OUT provider text, OUT s
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'harthio_provider_scores' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION harthio.provider_scores() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION harthio.provider_scores() TO pg_monitor;
 COMMENT ON FUNCTION harthio.provider_scores() IS
 'What is known of the providers in each scope (empty: all sessions), live: score 0 to 100; evidence, the outcomes that it rests on, which fade; verdicts; breaker closed, open (until open_until) or half-open, and the reason why it was last opened; sessions on the provider now, in all scopes; new sessions a minute in the scope; the last health check';
 
@@ -346,9 +344,9 @@ COMMENT ON FUNCTION harthio.protocol_version() IS
 CREATE VIEW harthio.provider_stats AS
 SELECT p.provider, p.enabled, p.priority, p.base_score, p.max_sessions,
 	coalesce(s.score, p.base_score) AS score,
-	CASE WHEN coalesce(s.score, p.base_score) >= 80 THEN 'excellent'
-		WHEN coalesce(s.score, p.base_score) >= 60 THEN 'good'
-		WHEN coalesce(s.score, p.base_score) >= 40 THEN 'poor'
+	CASE WHEN coalesce(s.score, p.base_score) >= 80::double precision THEN 'excellent'
+		WHEN coalesce(s.score, p.base_score) >= 60::double precision THEN 'good'
+		WHEN coalesce(s.score, p.base_score) >= 40::double precision THEN 'poor'
 		ELSE 'failed' END AS band,
 	coalesce(s.sessions, 0) AS sessions,
 	coalesce(s.breaker, 'closed') AS breaker, s.reason AS breaker_reason, s.open_until,
@@ -437,17 +435,44 @@ COMMENT ON COLUMN harthio.activity.batches IS 'transactions in which the publish
 COMMENT ON COLUMN harthio.activity.last_batch IS 'changes in the last one';
 COMMENT ON COLUMN harthio.activity.last_batch_lag_ms IS 'from the commit of its first change to its own';
 
-GRANT USAGE ON SCHEMA harthio TO pg_monitor;
-GRANT EXECUTE ON FUNCTION harthio.activity_now() TO pg_monitor;
-GRANT SELECT ON harthio.provider_stats, harthio.session_overview, harthio.asymmetry, harthio.activity TO pg_monitor;
-
 -- refuse a server that is not prepared now, not at the first call
 SELECT harthio.protocol_version();
 
 --
--- Rights for the roles of a Supabase-like setup and for the notifier's role,
--- where they exist.  Others are granted by the operator.
+-- Default privileges of the database, which hosts set for schema public, may
+-- have granted rights on what was made above.  They end here.
 --
+DO $$
+DECLARE
+	grant_ record;
+BEGIN
+	FOR grant_ IN
+		SELECT 'FUNCTION' AS kind, p.oid::regprocedure::text AS object, a.grantee::regrole::text AS role
+		  FROM pg_catalog.pg_depend d, pg_catalog.pg_proc p, pg_catalog.pg_extension e, pg_catalog.aclexplode(p.proacl) a
+		 WHERE d.deptype = 'e' AND d.classid = 'pg_catalog.pg_proc'::regclass::oid AND p.oid = d.objid
+		   AND d.refobjid = e.oid AND e.extname = 'harthio' AND a.grantee NOT IN (0::oid, p.proowner)
+		UNION
+		SELECT 'TABLE', c.oid::regclass::text, a.grantee::regrole::text
+		  FROM pg_catalog.pg_depend d, pg_catalog.pg_class c, pg_catalog.pg_extension e, pg_catalog.aclexplode(c.relacl) a
+		 WHERE d.deptype = 'e' AND d.classid = 'pg_catalog.pg_class'::regclass::oid AND c.oid = d.objid
+		   AND d.refobjid = e.oid AND e.extname = 'harthio' AND a.grantee NOT IN (0::oid, c.relowner)
+		UNION
+		SELECT 'SCHEMA', n.nspname::text, a.grantee::regrole::text
+		  FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+		 WHERE n.nspname = 'harthio' AND a.grantee NOT IN (0::oid, n.nspowner)
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s', grant_.kind, grant_.object, grant_.role);
+	END LOOP;
+END
+$$;
+
+--
+-- Rights for those who monitor, for the roles of a Supabase-like setup and for
+-- the notifier's role, where they exist.  Others are granted by the operator.
+--
+GRANT USAGE ON SCHEMA harthio TO pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.harthio_providers(), harthio.provider_scores(), harthio.activity_now() TO pg_monitor;
+GRANT SELECT ON harthio.provider_stats, harthio.session_overview, harthio.asymmetry, harthio.activity TO pg_monitor;
 DO $$
 DECLARE
 	client_functions constant text :=

@@ -5,7 +5,14 @@ CREATE ROLE authenticated;
 CREATE ROLE service_role;
 CREATE ROLE harthio_notifier;
 CREATE ROLE regress_stranger;
+-- as hosts do it, who expect nothing but an app's own tables and functions
+ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO regress_stranger;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO regress_stranger;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO regress_stranger;
 CREATE EXTENSION harthio;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM regress_stranger;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM regress_stranger;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM regress_stranger;
 
 -- one database per server has it, and another one says so
 \c postgres
@@ -37,11 +44,12 @@ SELECT p.proname, r.role
    AND has_function_privilege(r.role, p.oid, 'EXECUTE')
  ORDER BY p.proname, r.role;
 
--- no client role has any right on a table
+-- no client role has any right on a table or a view, nor a stranger on the schema
+SELECT has_schema_privilege('regress_stranger', 'harthio', 'USAGE');
 SELECT c.relname, r.role
   FROM pg_class c, (VALUES ('authenticated'), ('service_role'), ('harthio_notifier'),
                            ('regress_stranger')) AS r(role)
- WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind = 'r'
+ WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind IN ('r', 'v')
    AND has_any_column_privilege(r.role, c.oid, 'SELECT, INSERT, UPDATE');
 
 -- everything says what it is
