@@ -274,21 +274,24 @@ provider_none_usable(void)
 void
 provider_learn(const ProviderReport *report)
 {
-	const Provider *provider = provider_find(provider_read_all(), report->provider);
-	ScoreNote		note = {.event = SCORE_REPORT};
+	ScoreNote note = {.event = SCORE_REPORT};
 
-	if (provider == NULL)
-		return;
+	score_ensure_loaded();
+	if (!score_knows(report->provider))
+	{
+		const Provider *provider = provider_find(provider_read_all(), report->provider);
+
+		if (provider == NULL)
+			return;
+		note.base_score = provider->base_score;
+	}
 
 	strlcpy(note.provider, report->provider, sizeof(note.provider));
 	strlcpy(note.scope, report->scope, sizeof(note.scope));
-	note.base_score = provider->base_score;
 	note.success = report->success;
 	note.verdict = report->verdict;
 	note.members = report->members;
 	note.reporter = score_hash(report->participant_id);
 	note.session = score_hash(report->session_id);
-
-	score_ensure_loaded();
 	change_score(&note);
 }

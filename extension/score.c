@@ -338,6 +338,20 @@ score_read(const char *scope, const char *provider, int base_score)
 	return score;
 }
 
+bool
+score_knows(const char *provider)
+{
+	int	 slot;
+	bool known;
+
+	LWLockAcquire(scores->lock, LW_SHARED);
+	slot = score_find_provider(provider);
+	known = slot >= 0 && scores->scopes[0].arms[slot].known;
+	LWLockRelease(scores->lock);
+
+	return known;
+}
+
 void
 score_activity(ScoreActivity *activity)
 {

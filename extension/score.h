@@ -40,7 +40,7 @@ typedef struct ScoreNote
 	ProviderName provider;
 	ProviderName left;
 	ScopeName	 scope;
-	int			 base_score; /* for a provider not seen before */
+	int			 base_score; /* for one that score_knows() nothing of */
 	bool		 success;
 	bool		 verdict;	 /* this report decides its epoch's verdict */
 	int			 members;	 /* among whom the reporter is one */
@@ -97,6 +97,9 @@ extern int score_choose(const char *scope, const ScoreCandidate *candidates, int
 
 /* 0..100 */
 extern double score_read(const char *scope, const char *provider, int base_score);
+
+/* Is anything known of a provider? */
+extern bool score_knows(const char *provider);
 
 /* All that is known, in palloc'd memory; returns how many there are. */
 extern int score_report(ScoreReport **reports);
