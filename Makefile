@@ -43,11 +43,11 @@ EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
 REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views hostile_schema
-REGRESS_OPTS = --dbname=harthio_regression
+REGRESS_OPTS = --dbname=harthio_regression --use-existing
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read
 TAP_TESTS = 1
 PROVE_TESTS = tests/recovery/*.pl
-ISOLATION_OPTS = --inputdir=tests/isolation --dbname=harthio_regression
+ISOLATION_OPTS = --inputdir=tests/isolation --dbname=harthio_regression --use-existing
 
 # bitcode would inline nothing here: the work is done by SPI
 override with_llvm = no

@@ -82,7 +82,7 @@ define_settings(void)
 							"Time in which half of what was learnt is forgotten.",
 							"But never faster than a number of sessions (15 additive, 20 adaptive). -1: 450 s for additive, 1800 s for adaptive. 0: nothing is forgotten.",
 							&harthio_score_half_life, -1, -1, 604800,
-							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("harthio.success_points",
 							"Points by which a success verdict raises a provider's score.",
 							NULL,

@@ -44,7 +44,7 @@ SELECT session_id FROM harthio.session_overview;
 
 -- what was counted
 SELECT a.claims - b.claims AS claims, a.switches - b.switches AS switches, a.ends - b.ends AS ends,
-       a.changes - b.changes AS changes, a.overflows - b.overflows AS overflows, a.ring_size
+       a.changes - b.changes AS changes, a.overflows - b.overflows AS overflows, a.ring_size > 0 AS ring_size
   FROM harthio.activity a, before b;
 -- the publisher has told of it, or does so in a moment
 DO $$
