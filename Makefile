@@ -14,8 +14,11 @@ OBJS = \
 	extension/arguments.o \
 	extension/assignment.o \
 	extension/change_ring.o \
+	extension/device.o \
+	extension/evacuation.o \
 	extension/harthio.o \
 	extension/identity.o \
+	extension/lease.o \
 	extension/outcome.o \
 	extension/participant.o \
 	extension/policy.o \
@@ -27,6 +30,7 @@ OBJS = \
 	extension/provider.o \
 	extension/provider_stats.o \
 	extension/publisher.o \
+	extension/retention.o \
 	extension/statement.o \
 	extension/row.o \
 	extension/row_insert.o \
@@ -34,7 +38,9 @@ OBJS = \
 	extension/score_table.o \
 	extension/scope.o \
 	extension/search_path.o \
-	extension/state.o
+	extension/state.o \
+	extension/sweeper.o \
+	extension/vacancy.o
 DATA = $(wildcard extension/harthio--*.sql) extension/compat/harthio-app.sql
 
 PG_CPPFLAGS = -I$(CURDIR)/extension
@@ -42,9 +48,11 @@ PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare
 EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
-REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views hostile_schema
+REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views hostile_schema \
+	devices leases sweep evacuation
 REGRESS_OPTS = --dbname=harthio_regression --use-existing
-ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read
+ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read \
+	join_expire join_retention leave_reload attach_lose evacuate_race
 TAP_TESTS = 1
 PROVE_TESTS = tests/recovery/*.pl
 ISOLATION_OPTS = --inputdir=tests/isolation --dbname=harthio_regression --use-existing

@@ -9,6 +9,8 @@
 
 #include "arguments.h"
 
+#include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -171,4 +173,74 @@ argument_json_object(FunctionCallInfo fcinfo, int n, const char *name)
 						   (int) VARSIZE(object), JSON_ARGUMENT_MAX),
 				 errhint("Send less of it.")));
 	return JsonbPGetDatum(object);
+}
+
+char *
+argument_node_id(FunctionCallInfo fcinfo, int n)
+{
+	char *id;
+
+	require_value(fcinfo, n, "node_id");
+	id = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	check_label("node id", id, NODE_ID_MAX);
+	return id;
+}
+
+void
+check_device(const char *device)
+{
+	check_label("device", device, DEVICE_MAX);
+}
+
+char *
+argument_optional_device(FunctionCallInfo fcinfo, int n)
+{
+	char *device;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+
+	device = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	if (device[0] != '\0')
+		check_device(device);
+	return device;
+}
+
+bool
+argument_optional_incarnation(FunctionCallInfo fcinfo, int n, int64 *value)
+{
+	if (PG_ARGISNULL(n))
+		return false;
+
+	*value = PG_GETARG_INT64(n);
+	if (*value < 0 || *value > INCARNATION_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid incarnation"),
+				 errdetail("It is " INT64_FORMAT ".", *value),
+				 errhint("Send an integer from 0 to " INT64_FORMAT ", such as the time in milliseconds at which the page was loaded.",
+						 INCARNATION_MAX)));
+	return true;
+}
+
+Datum
+argument_participant_ids(FunctionCallInfo fcinfo, int n)
+{
+	ArrayType *array;
+	Datum	  *ids;
+	bool	  *nulls;
+	int		   count;
+
+	require_value(fcinfo, n, "participant_ids");
+	array = PG_GETARG_ARRAYTYPE_P(n);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &ids, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("participant_ids must not contain null")));
+		check_participant_id(TextDatumGetCString(ids[i]));
+	}
+	return PointerGetDatum(array);
 }

@@ -20,11 +20,20 @@ extern char *argument_text(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *argument_reason(FunctionCallInfo fcinfo, int n);
 extern char *argument_optional_participant_id(FunctionCallInfo fcinfo, int n);
 extern bool	 argument_optional_ms(FunctionCallInfo fcinfo, int n, const char *name, int32 *value);
+extern char *argument_node_id(FunctionCallInfo fcinfo, int n);
+extern char *argument_optional_device(FunctionCallInfo fcinfo, int n); /* may be '', the one without a name */
+extern bool	 argument_optional_incarnation(FunctionCallInfo fcinfo, int n, int64 *value);
+
+/* A text[] of participants' ids. */
+extern Datum argument_participant_ids(FunctionCallInfo fcinfo, int n);
 
 /* A JSON object; null means an empty one. */
 extern Datum argument_json_object(FunctionCallInfo fcinfo, int n, const char *name);
 
 /* Raise 22023 unless a participant's id, from whichever source, is fit. */
 extern void check_participant_id(const char *id);
+
+/* The same for a device. */
+extern void check_device(const char *device);
 
 #endif /* HARTHIO_ARGUMENTS_H */

@@ -57,6 +57,18 @@ static Statement lock_to_end_statement = {
 	.argtypes = {TEXTOID},
 };
 
+static Statement try_lock_statement = {
+	.text = "SELECT FROM harthio.assignment WHERE session_id = $1 AND epoch = 1 FOR UPDATE SKIP LOCKED",
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+};
+
+static Statement forget_statement = {
+	.text = "DELETE FROM harthio.assignment WHERE session_id = $1",
+	.nargs = 1,
+	.argtypes = {TEXTOID},
+};
+
 static Datum
 text_or_null(const char *string, bool *isnull)
 {
@@ -223,6 +235,26 @@ lock_session(Statement *lock_statement, const char *session_id)
 	return statement_run(lock_statement, args, NULL) > 0;
 }
 
+bool
+assignment_lock_to_join(const char *session_id)
+{
+	return lock_session(&lock_to_join_statement, session_id);
+}
+
+bool
+assignment_try_lock(const char *session_id)
+{
+	return lock_session(&try_lock_statement, session_id);
+}
+
+void
+assignment_forget(const char *session_id)
+{
+	Datum args[] = {CStringGetTextDatum(session_id)};
+
+	statement_run(&forget_statement, args, NULL);
+}
+
 /*
  * Be told the session's assignment as somebody who is joining it; exists says
  * whether it was there a moment ago.  Whoever finds no open session opens it;
@@ -255,6 +287,7 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	char	  *session_id;
 	Identity   identity;
 	Datum	   info;
+	Device	   device;
 	bool	   exists;
 	Assignment result;
 	Datum	   answer;
@@ -263,6 +296,7 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	session_id = argument_session_id(fcinfo, 0);
 	identity = identity_of_caller(argument_optional_participant_id(fcinfo, 1));
 	info = argument_json_object(fcinfo, 2, "info");
+	device = device_take(&info);
 	identity_require_may_join(session_id, &identity);
 
 	SPI_connect();
@@ -270,10 +304,10 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	/* a reload, or a second tab: nothing to write */
 	exists = assignment_current(session_id, &result);
 	if (!exists || result.provider == NULL ||
-		!participant_has_joined(session_id, identity.participant_id, info))
+		!participant_has_joined(session_id, identity.participant_id, &device, info))
 	{
 		claim(session_id, identity.participant_id, info, exists, &result);
-		participant_join(session_id, identity.participant_id, info, result.is_new && result.epoch == 1);
+		participant_join(session_id, identity.participant_id, &device, info, result.is_new && result.epoch == 1);
 	}
 
 	answer = assignment_result(fcinfo, &result);
@@ -347,23 +381,21 @@ harthio_switch_provider(PG_FUNCTION_ARGS)
 	return answer;
 }
 
-/*
- * Make the closing epoch, unless the session has ended already.  The caller
- * has locked the session; a switch does not ask for that and may be faster.
- */
-static void
-end_session(const char *session_id, const char *by, Assignment *result)
+void
+assignment_end(Assignment *current, const char *reason, const char *by)
 {
 	const char *from;
 
 	do
 	{
-		assignment_require(session_id, result);
-		if (result->provider == NULL)
+		/* a switch does not ask for the lock and may have been faster */
+		assignment_require(current->session_id, current);
+		if (current->provider == NULL)
 			break;
-		from = result->provider;
-		result->epoch++;
-	} while (!make_epoch(result, from, NULL, "ended", by));
+		from = current->provider;
+		current->epoch++;
+	} while (!make_epoch(current, from, NULL, reason, by));
+	participant_leave_all(current->session_id);
 }
 
 /*
@@ -385,8 +417,7 @@ harthio_end_session(PG_FUNCTION_ARGS)
 	assignment_require(session_id, &result);
 	participant_require(session_id, &identity);
 	lock_session(&lock_to_end_statement, session_id);
-	end_session(session_id, identity.participant_id, &result);
-	participant_leave_all(session_id);
+	assignment_end(&result, "ended", identity.participant_id);
 	answer = assignment_result(fcinfo, &result);
 	SPI_finish();
 

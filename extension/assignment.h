@@ -4,7 +4,8 @@
  *	  Which provider carries a session in which epoch.
  *
  * One provider per epoch is a primary key: assignment(session_id, epoch).
- * Rows are only ever inserted.  To claim is to insert epoch 1, to switch or
+ * Rows are only ever inserted, and removed when their session has been over for
+ * long.  To claim is to insert epoch 1, to switch or
  * to end is to insert epoch e+1 having seen e; who comes second reads the
  * row of who came first.
  *
@@ -54,6 +55,23 @@ extern bool assignment_switch(Assignment *current, const char *reason, const cha
 
 /* Until this transaction ends, no other one counts something of the session. */
 extern void assignment_lock_to_count(const char *session_id);
+
+/*
+ * Keep the session from being ended, or lock it against joining, until this
+ * transaction is over.  To try does not wait: it is false if somebody is
+ * joining right now.  False also if there is no such session.
+ */
+extern bool assignment_lock_to_join(const char *session_id);
+extern bool assignment_try_lock(const char *session_id);
+
+/*
+ * End the session, in its next epoch, which becomes *current; nothing is done
+ * if it has ended.  It must be locked against joining.
+ */
+extern void assignment_end(Assignment *current, const char *reason, const char *by);
+
+/* Remove the epochs of a session that is locked against joining. */
+extern void assignment_forget(const char *session_id);
 
 /* Raise 22023 for an epoch that the session has not reached. */
 extern void assignment_check_epoch(const Assignment *current, int epoch);

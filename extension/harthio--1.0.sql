@@ -176,7 +176,7 @@ COMMENT ON COLUMN harthio.assignment.session_id IS 'one call: 1 to 128 of A-Z a-
 COMMENT ON COLUMN harthio.assignment.epoch IS '1, 2, 3 ... within a session: a claim, a switch and an end each make the next one';
 COMMENT ON COLUMN harthio.assignment.provider IS 'null: the session ended with this epoch';
 COMMENT ON COLUMN harthio.assignment.room IS 'where to go on that provider';
-COMMENT ON COLUMN harthio.assignment.reason IS 'claimed, reopened, failed, ended, or what the caller of harthio_switch_provider gave';
+COMMENT ON COLUMN harthio.assignment.reason IS 'claimed, reopened, failed, evacuated, ended, expired, or what the caller of harthio_switch_provider gave';
 COMMENT ON COLUMN harthio.assignment.claimed_by IS 'participant who caused this epoch';
 COMMENT ON COLUMN harthio.assignment.generation IS 'timeline of the database when the row was written';
 COMMENT ON COLUMN harthio.assignment.scope IS 'kind of network, see harthio.scope';
@@ -184,15 +184,21 @@ COMMENT ON COLUMN harthio.assignment.scope IS 'kind of network, see harthio.scop
 CREATE TABLE harthio.participant (
 	session_id text COLLATE "C" NOT NULL,
 	participant_id text COLLATE "C" NOT NULL,
+	device text COLLATE "C" NOT NULL DEFAULT '',
+	incarnation bigint NOT NULL DEFAULT 0,
 	info jsonb NOT NULL DEFAULT '{}',
 	joined_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	left_at timestamptz,
-	PRIMARY KEY (session_id, participant_id)
+	lost boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (session_id, participant_id, device)
 );
-COMMENT ON TABLE harthio.participant IS 'Who is, or was, in a session';
+COMMENT ON TABLE harthio.participant IS 'Who is, or was, in a session, and with which of its devices';
+COMMENT ON COLUMN harthio.participant.device IS 'one of the participant''s devices, as it names itself; empty if it does not';
+COMMENT ON COLUMN harthio.participant.incarnation IS 'life of the device, such as a page load; the newest one speaks for it';
 COMMENT ON COLUMN harthio.participant.participant_id IS 'the JWT''s sub, or as given by a trusted caller, or the name of the login role';
 COMMENT ON COLUMN harthio.participant.info IS 'what the participant said of itself when it joined';
-COMMENT ON COLUMN harthio.participant.left_at IS 'null while the participant is there';
+COMMENT ON COLUMN harthio.participant.left_at IS 'null while the device is there';
+COMMENT ON COLUMN harthio.participant.lost IS 'it left only because no notifier had it any more; attached again before the session ends it is present again';
 
 CREATE TABLE harthio.outcome (
 	session_id text COLLATE "C" NOT NULL,
@@ -216,6 +222,48 @@ COMMENT ON COLUMN harthio.outcome.connect_ms IS 'time from the claim to the conn
 COMMENT ON COLUMN harthio.outcome.detail IS 'what the participant said of it';
 
 --
+-- Leases of notifiers, and what the sweeper has to look after
+--
+CREATE TABLE harthio.node (
+	node_id text COLLATE "C" PRIMARY KEY,
+	renewed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE harthio.node IS 'Notifiers that hold a lease; not renewed for harthio.leave_grace it is taken away';
+COMMENT ON COLUMN harthio.node.node_id IS 'one life of a notifier: another one after each start';
+
+CREATE TABLE harthio.attachment (
+	session_id text COLLATE "C" NOT NULL,
+	participant_id text COLLATE "C" NOT NULL,
+	node_id text COLLATE "C" NOT NULL,
+	detached_at timestamptz,
+	PRIMARY KEY (session_id, participant_id, node_id)
+);
+CREATE INDEX attachment_detached ON harthio.attachment (session_id, detached_at) WHERE detached_at IS NOT NULL;
+COMMENT ON TABLE harthio.attachment IS 'At which notifiers participants are; who has been at none for harthio.leave_grace leaves';
+COMMENT ON COLUMN harthio.attachment.detached_at IS 'null while the participant is there';
+
+CREATE TABLE harthio.vacancy (
+	session_id text COLLATE "C" PRIMARY KEY,
+	since timestamptz NOT NULL
+);
+COMMENT ON TABLE harthio.vacancy IS 'Sessions that somebody has left; after harthio.session_ttl they end if nobody is there';
+COMMENT ON COLUMN harthio.vacancy.since IS 'when the last one left';
+
+CREATE TABLE harthio.evacuation (
+	provider text COLLATE "C" PRIMARY KEY REFERENCES harthio.provider ON DELETE CASCADE,
+	requested_by text NOT NULL,
+	started_at timestamptz NOT NULL,
+	sessions integer NOT NULL,
+	moved integer NOT NULL,
+	finished_at timestamptz
+);
+COMMENT ON TABLE harthio.evacuation IS 'The last evacuation of each provider; one that was cancelled is gone';
+COMMENT ON COLUMN harthio.evacuation.requested_by IS 'who asked for it; the epochs that it makes are by that one';
+COMMENT ON COLUMN harthio.evacuation.sessions IS 'how many were on the provider when it started';
+COMMENT ON COLUMN harthio.evacuation.moved IS 'how many the sweeper has moved so far; others may move by themselves';
+COMMENT ON COLUMN harthio.evacuation.finished_at IS 'null while there are, or may be, sessions on the provider';
+
+--
 -- A dump has what the tables hold
 --
 SELECT pg_catalog.pg_extension_config_dump('harthio.provider', '');
@@ -225,6 +273,10 @@ SELECT pg_catalog.pg_extension_config_dump('harthio.score_history', '');
 SELECT pg_catalog.pg_extension_config_dump('harthio.assignment', '');
 SELECT pg_catalog.pg_extension_config_dump('harthio.participant', '');
 SELECT pg_catalog.pg_extension_config_dump('harthio.outcome', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.node', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.attachment', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.vacancy', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.evacuation', '');
 
 --
 -- What clients call.  For claims and reports the library pins the search_path
@@ -248,7 +300,7 @@ RETURNS @extschema@.harthio_assignment
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER;
 REVOKE ALL ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_claim_provider(text, text, jsonb) IS
-'Join a session and be told its provider: the first joiner fixes the best one for everybody. Repeating it changes nothing. info.net (p2p-ok, symmetric, udp-blocked, unknown) and info.region of the first joiner say in which kind of network the session is. Errors: 22023 invalid session id, 42501 another participant, or not allowed by harthio.authorize_function, 53400 session full, or no provider has room, 55000 no provider enabled, 40001 retry';
+'Join a session and be told its provider: the first joiner fixes the best one for everybody. Repeating it changes nothing. info.net (p2p-ok, symmetric, udp-blocked, unknown) and info.region of the first joiner say in which kind of network the session is. info.device, 1 to 64 bytes, and info.incarnation, an integer from 0 to 2^53-1, say which device joins, and which life of it; the newest one replaces older ones. Errors: 22023 invalid session id, device or incarnation, 42501 another participant, or not allowed by harthio.authorize_function, 53400 session full, too many devices, or no provider has room, 55000 no provider enabled, or a newer incarnation is there, 40001 retry';
 
 CREATE FUNCTION @extschema@.harthio_report_outcome(session_id text, epoch integer, success boolean, connect_ms integer DEFAULT NULL, detail jsonb DEFAULT '{}', participant_id text DEFAULT NULL)
 RETURNS @extschema@.harthio_assignment
@@ -264,12 +316,12 @@ REVOKE ALL ON FUNCTION @extschema@.harthio_switch_provider(text, integer, text) 
 COMMENT ON FUNCTION @extschema@.harthio_switch_provider(text, integer, text) IS
 'Move the whole session to the best other provider if epoch is its current one; returns the current assignment either way. Errors: 42704 unknown session, 22023 epoch of the future, 42501 not a participant, 55000 session ended or no provider enabled, 40001 retry';
 
-CREATE FUNCTION @extschema@.harthio_leave_session(session_id text, participant_id text DEFAULT NULL)
+CREATE FUNCTION @extschema@.harthio_leave_session(session_id text, participant_id text DEFAULT NULL, device text DEFAULT NULL, incarnation bigint DEFAULT NULL)
 RETURNS boolean
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-REVOKE ALL ON FUNCTION @extschema@.harthio_leave_session(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION @extschema@.harthio_leave_session(text, text) IS
-'Leave a session; returns whether the participant was there. Errors: 42704 unknown session, 42501 not a participant';
+REVOKE ALL ON FUNCTION @extschema@.harthio_leave_session(text, text, text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_leave_session(text, text, text, bigint) IS
+'Leave a session, with one device or with all (null), unless a newer incarnation is there; returns whether anybody left. Errors: 22023 invalid device or incarnation, 42704 unknown session, 42501 not a participant';
 
 CREATE FUNCTION @extschema@.harthio_end_session(session_id text)
 RETURNS @extschema@.harthio_assignment
@@ -283,7 +335,7 @@ RETURNS json
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION @extschema@.harthio_session(text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_session(text) IS
-'The state of a session, as it is pushed, and its participants. Errors: 42704 unknown session, 42501 not a participant';
+'The state of a session, as it is pushed, and its participants: each once, with devices (device, incarnation) if one of them has a name. Errors: 42704 unknown session, 42501 not a participant';
 
 --
 -- What operators and their backends call
@@ -314,6 +366,34 @@ AS 'MODULE_PATHNAME', 'harthio_activity' LANGUAGE C VOLATILE SECURITY DEFINER SE
 REVOKE ALL ON FUNCTION harthio.activity_now() FROM PUBLIC;
 COMMENT ON FUNCTION harthio.activity_now() IS 'See the view harthio.activity';
 
+CREATE FUNCTION @extschema@.harthio_evacuate_provider(provider text)
+RETURNS integer
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_evacuate_provider(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_evacuate_provider(text) IS
+'Disable a provider and have the sweeper move the sessions on it, of which it returns the number; harthio.evacuation tells the progress. Errors: 42704 unknown provider, 55000 no other one is enabled';
+
+CREATE FUNCTION @extschema@.harthio_drain_provider(provider text)
+RETURNS void
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_drain_provider(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_drain_provider(text) IS
+'Disable a provider: it takes no new sessions, and those on it stay. Errors: 42704 unknown provider';
+
+CREATE FUNCTION @extschema@.harthio_enable_provider(provider text)
+RETURNS void
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_enable_provider(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_enable_provider(text) IS
+'Enable a provider, which cancels its evacuation. Errors: 42704 unknown provider';
+
+CREATE FUNCTION harthio.sweep(OUT lost integer, OUT ended integer, OUT removed integer, OUT moved integer)
+RETURNS record
+AS 'MODULE_PATHNAME', 'harthio_sweep' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION harthio.sweep() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.sweep() IS
+'Do now, in this transaction, what the sweeper does by itself; how many participants were lost, and how many sessions ended, removed and moved to another provider. Errors: 0A000 under REPEATABLE READ or SERIALIZABLE';
+
 --
 -- What notifiers call
 --
@@ -330,6 +410,20 @@ AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_c
 REVOKE ALL ON FUNCTION @extschema@.harthio_snapshot(text[]) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_snapshot(text[]) IS
 'The current state of each of the sessions that exists';
+
+CREATE FUNCTION @extschema@.harthio_attach(node_id text, session_id text, participant_ids text[])
+RETURNS boolean
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_attach(text, text, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_attach(text, text, text[]) IS
+'These, and only these, participants of the session are attached at this notifier. Returns whether it had a lease: if not it has one now, and should attach all its sessions again. node_id, 1 to 128 bytes, is for one life of the notifier. Errors: 22023 invalid id, 22004 null';
+
+CREATE FUNCTION @extschema@.harthio_renew_lease(node_id text)
+RETURNS boolean
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_renew_lease(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_renew_lease(text) IS
+'Renew the lease of a notifier; due several times in harthio.leave_grace. Returns the same as harthio_attach. Errors: 22023 invalid id, 22004 null';
 
 CREATE FUNCTION harthio.protocol_version()
 RETURNS integer
@@ -472,14 +566,14 @@ $$;
 --
 GRANT USAGE ON SCHEMA harthio TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.harthio_providers(), harthio.provider_scores(), harthio.activity_now() TO pg_monitor;
-GRANT SELECT ON harthio.provider_stats, harthio.session_overview, harthio.asymmetry, harthio.activity TO pg_monitor;
+GRANT SELECT ON harthio.provider_stats, harthio.session_overview, harthio.asymmetry, harthio.activity, harthio.evacuation TO pg_monitor;
 DO $$
 DECLARE
 	client_functions constant text :=
 		'@extschema@.harthio_claim_provider(text, text, jsonb), '
 		'@extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text), '
 		'@extschema@.harthio_switch_provider(text, integer, text), '
-		'@extschema@.harthio_leave_session(text, text), '
+		'@extschema@.harthio_leave_session(text, text, text, bigint), '
 		'@extschema@.harthio_end_session(text), '
 		'@extschema@.harthio_session(text)';
 BEGIN
@@ -490,7 +584,10 @@ BEGIN
 		EXECUTE 'GRANT EXECUTE ON FUNCTION ' || client_functions || ' TO service_role';
 		GRANT EXECUTE ON FUNCTION
 			@extschema@.harthio_providers(),
-			@extschema@.harthio_report_probe(text, boolean, integer)
+			@extschema@.harthio_report_probe(text, boolean, integer),
+			@extschema@.harthio_evacuate_provider(text),
+			@extschema@.harthio_drain_provider(text),
+			@extschema@.harthio_enable_provider(text)
 			TO service_role;
 	END IF;
 	IF pg_catalog.to_regrole('harthio_notifier') IS NOT NULL THEN
@@ -499,7 +596,9 @@ BEGIN
 			harthio.protocol_version(),
 			@extschema@.harthio_authorize(text, text),
 			@extschema@.harthio_snapshot(text[]),
-			@extschema@.harthio_report_probe(text, boolean, integer)
+			@extschema@.harthio_report_probe(text, boolean, integer),
+			@extschema@.harthio_attach(text, text, text[]),
+			@extschema@.harthio_renew_lease(text)
 			TO harthio_notifier;
 	END IF;
 END

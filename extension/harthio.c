@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * harthio.c
- *	  Entry of the extension: settings, shared memory, the publisher.
+ *	  Entry of the extension: settings, shared memory, the background workers.
  *
  * Everything that must exist before the first backend is arranged here, so
  * the library has to be in shared_preload_libraries.  Loaded in any other
@@ -21,10 +21,12 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 #include "change_ring.h"
 #include "publisher.h"
 #include "score.h"
+#include "sweeper.h"
 
 PG_MODULE_MAGIC;
 
@@ -50,6 +52,10 @@ int	  harthio_failure_points = 15;
 int	  harthio_min_score = 40;
 int	  harthio_max_participants = 0;
 int	  harthio_ring_size = 16384;
+int	  harthio_leave_grace = 30;
+int	  harthio_session_ttl = 300;
+int	  harthio_retention = 30 * SECS_PER_DAY;
+int	  harthio_sweep_interval = 5;
 
 static const struct config_enum_entry policies[] = {
 	{"additive", POLICY_ADDITIVE, false},
@@ -59,6 +65,32 @@ static const struct config_enum_entry policies[] = {
 
 static shmem_request_hook_type previous_shmem_request = NULL;
 static shmem_startup_hook_type previous_shmem_startup = NULL;
+
+/* When participants leave and sessions end by themselves. */
+static void
+define_lifecycle_settings(void)
+{
+	DefineCustomIntVariable("harthio.leave_grace",
+							"Time after which a participant who is attached at no notifier has left.",
+							"A reload, or a change of networks, within this time goes unnoticed.",
+							&harthio_leave_grace, 30, 1, SECS_PER_DAY,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.session_ttl",
+							"Time after which a session ends that everybody has left.",
+							"0 means never.",
+							&harthio_session_ttl, 300, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.retention",
+							"Time for which ended sessions and old outcomes are kept.",
+							"0 means for ever.",
+							&harthio_retention, 30 * SECS_PER_DAY, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.sweep_interval",
+							"Time between two rounds of the sweeper.",
+							NULL,
+							&harthio_sweep_interval, 5, 1, SECS_PER_DAY,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+}
 
 static void
 define_settings(void)
@@ -108,6 +140,7 @@ define_settings(void)
 							"When they do not fit, notifiers are told to take snapshots; nothing is lost.",
 							&harthio_ring_size, 16384, 16, 1048576,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	define_lifecycle_settings();
 	MarkGUCPrefixReserved("harthio");
 }
 
@@ -119,6 +152,7 @@ shmem_request(void)
 
 	RequestAddinShmemSpace(change_ring_shmem_size());
 	RequestAddinShmemSpace(score_shmem_size());
+	RequestAddinShmemSpace(sweeper_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, LOCK_COUNT);
 }
 
@@ -134,6 +168,7 @@ shmem_startup(void)
 	locks = GetNamedLWLockTranche(TRANCHE);
 	change_ring_shmem_init(&locks[LOCK_CHANGE_RING].lock);
 	score_shmem_init(&locks[LOCK_SCORES].lock);
+	sweeper_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -152,6 +187,7 @@ _PG_init(void)
 
 	change_ring_watch_transactions();
 	publisher_register();
+	sweeper_register();
 }
 
 void

@@ -29,7 +29,10 @@
 #define SCOPE_MAX		   48
 #define ROOM_MAX		   1024
 #define REASON_MAX		   128
-#define JSON_ARGUMENT_MAX  8192 /* info and detail, as stored */
+#define DEVICE_MAX		   64
+#define NODE_ID_MAX		   128
+#define INCARNATION_MAX	   INT64CONST(9007199254740991) /* what a browser can count to */
+#define JSON_ARGUMENT_MAX  8192							/* info and detail, as stored */
 
 /* Settings: see define_settings() in harthio.c for their meaning. */
 extern char *harthio_database;
@@ -41,6 +44,10 @@ extern int	 harthio_failure_points;
 extern int	 harthio_min_score;
 extern int	 harthio_max_participants;
 extern int	 harthio_ring_size;
+extern int	 harthio_leave_grace;
+extern int	 harthio_session_ttl;
+extern int	 harthio_retention;
+extern int	 harthio_sweep_interval;
 
 /* Raise 55000 unless the library is preloaded and this is its database. */
 extern void harthio_require_ready(void);

@@ -3,8 +3,12 @@
  * participant.c
  *	  Who is in a session: join, leave, and who may speak for it.
  *
- * A row says that a participant joined; left_at says that it left again.
- * Joining is the only thing that a full session refuses.
+ * A row says that a participant's device joined; left_at says that it left
+ * again, and lost that it did so only because its lease ran out.  Joining is
+ * the only thing that a full session refuses.
+ *
+ * Every way of leaving notes the session in harthio.vacancy, and does so
+ * before it touches rows of harthio.participant: one order for all.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,27 +26,44 @@
 #include "arguments.h"
 #include "assignment.h"
 #include "harthio.h"
+#include "lease.h"
 #include "row.h"
 #include "statement.h"
+#include "vacancy.h"
 
 PG_FUNCTION_INFO_V1(harthio_leave_session);
 
-/* For who was here before; an empty info is no news. */
+/* Devices of one participant in one session: present ones, and left ones. */
+#define DEVICES_MAX 16
+
+/* For a device that was here before; an empty info is no news. */
 static Statement rejoin_statement = {
 	.text = "UPDATE harthio.participant SET"
 			"       joined_at = CASE WHEN left_at IS NULL THEN joined_at ELSE clock_timestamp() END,"
 			"       left_at = NULL,"
-			"       info = CASE WHEN $3 = '{}' THEN info ELSE $3 END"
-			" WHERE session_id = $1 AND participant_id = $2",
-	.nargs = 3,
-	.argtypes = {TEXTOID, TEXTOID, JSONBOID},
+			"       lost = false,"
+			"       incarnation = $4,"
+			"       info = CASE WHEN $5 = '{}' THEN info ELSE $5 END"
+			" WHERE session_id = $1 AND participant_id = $2 AND device = $3 AND incarnation <= $4",
+	.nargs = 5,
+	.argtypes = {TEXTOID, TEXTOID, TEXTOID, INT8OID, JSONBOID},
 };
 
 static Statement others_statement = {
-	.text = "SELECT count(*)::integer FROM harthio.participant"
+	.text = "SELECT count(DISTINCT participant_id)::integer FROM harthio.participant"
 			" WHERE session_id = $1 AND participant_id <> $2 AND left_at IS NULL",
 	.nargs = 2,
 	.argtypes = {TEXTOID, TEXTOID},
+};
+
+static Statement forget_devices_statement = {
+	.text = "DELETE FROM harthio.participant"
+			" WHERE session_id = $1 AND participant_id = $2 AND left_at IS NOT NULL"
+			"   AND device NOT IN (SELECT device FROM harthio.participant"
+			"                       WHERE session_id = $1 AND participant_id = $2 AND left_at IS NOT NULL"
+			"                       ORDER BY left_at DESC LIMIT $3)",
+	.nargs = 3,
+	.argtypes = {TEXTOID, TEXTOID, INT8OID},
 };
 
 static Statement present_statement = {
@@ -52,26 +73,47 @@ static Statement present_statement = {
 	.argtypes = {TEXTOID},
 };
 
+/* Who was lost and now says that it goes is not to come back by itself. */
+#define LEAVING                                      \
+	" WHERE session_id = $1 AND participant_id = $2" \
+	"   AND (left_at IS NULL OR lost)"               \
+	"   AND ($3 IS NULL OR device = $3)"             \
+	"   AND ($4 IS NULL OR incarnation <= $4)"
+
+static Statement leaving_statement = {
+	.text = "SELECT FROM harthio.participant" LEAVING,
+	.nargs = 4,
+	.argtypes = {TEXTOID, TEXTOID, TEXTOID, INT8OID},
+};
+
 static Statement leave_statement = {
-	.text = "UPDATE harthio.participant SET left_at = clock_timestamp()"
-			" WHERE session_id = $1 AND participant_id = $2 AND left_at IS NULL",
-	.nargs = 2,
-	.argtypes = {TEXTOID, TEXTOID},
+	.text = "UPDATE harthio.participant"
+			"   SET left_at = coalesce(left_at, clock_timestamp()), lost = false" LEAVING,
+	.nargs = 4,
+	.argtypes = {TEXTOID, TEXTOID, TEXTOID, INT8OID},
 };
 
 static Statement leave_all_statement = {
-	.text = "UPDATE harthio.participant SET left_at = clock_timestamp()"
-			" WHERE session_id = $1 AND left_at IS NULL",
+	.text = "UPDATE harthio.participant"
+			"   SET left_at = coalesce(left_at, clock_timestamp()), lost = false"
+			" WHERE session_id = $1 AND (left_at IS NULL OR lost)",
 	.nargs = 1,
 	.argtypes = {TEXTOID},
 };
 
-static HeapTuple
-find(Relation table, const char *session_id, const char *participant_id)
-{
-	const char *key[] = {session_id, participant_id};
+static Statement return_statement = {
+	.text = "UPDATE harthio.participant SET left_at = NULL, lost = false"
+			" WHERE session_id = $1 AND participant_id = ANY ($2) AND lost",
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTARRAYOID},
+};
 
-	return row_find_last(table, 2, key, false);
+static HeapTuple
+find(Relation table, const char *session_id, const char *participant_id, const char *device)
+{
+	const char *key[] = {session_id, participant_id, device};
+
+	return row_find_last(table, 3, key, false);
 }
 
 static bool
@@ -83,26 +125,79 @@ is_present(HeapTuple tuple, Relation table)
 	return isnull;
 }
 
+static int64
+incarnation_of(HeapTuple tuple, Relation table)
+{
+	bool isnull;
+
+	return DatumGetInt64(row_value(tuple, PARTICIPANT_INCARNATION, table, &isnull));
+}
+
 Presence
 participant_presence(const char *session_id, const char *participant_id)
 {
-	Relation  table = row_open("participant", AccessShareLock);
-	HeapTuple tuple = find(table, session_id, participant_id);
-	Presence  presence = PRESENCE_NEVER;
+	const char *key[] = {session_id, participant_id};
+	Relation	table = row_open("participant", AccessShareLock);
+	RowScan	   *scan = row_scan_begin(table, 2, key);
+	Presence	presence = PRESENCE_NEVER;
+	HeapTuple	tuple;
 
-	if (tuple != NULL)
+	while (presence != PRESENCE_PRESENT && (tuple = row_scan_next(scan)) != NULL)
 		presence = is_present(tuple, table) ? PRESENCE_PRESENT : PRESENCE_LEFT;
+	row_scan_end(scan);
 	row_close(table);
 	return presence;
 }
 
+/* Is there a newer incarnation of the device? */
+static bool
+is_stale(const char *session_id, const char *participant_id, const Device *device)
+{
+	Relation  table = row_open("participant", AccessShareLock);
+	HeapTuple tuple = find(table, session_id, participant_id, device->name);
+	bool	  stale = tuple != NULL && incarnation_of(tuple, table) > device->incarnation;
+
+	row_close(table);
+	return stale;
+}
+
+Presence
+participant_presence_as(const char *session_id, const char *participant_id, Datum said)
+{
+	Device device;
+
+	if (device_find(said, &device) && is_stale(session_id, participant_id, &device))
+		return PRESENCE_LEFT;
+	return participant_presence(session_id, participant_id);
+}
+
+/*
+ * The rows come in the order of the key, so a participant's devices are
+ * neighbours.
+ */
 int
 participant_members(const char *session_id)
 {
-	Datum args[] = {CStringGetTextDatum(session_id)};
+	Relation	table = row_open("participant", AccessShareLock);
+	RowScan	   *scan = row_scan_begin(table, 1, &session_id);
+	const char *last = NULL;
+	int			members = 0;
+	HeapTuple	tuple;
 
-	statement_run(&present_statement, args, NULL);
-	return column_int(0, 1);
+	while ((tuple = row_scan_next(scan)) != NULL)
+	{
+		const char *id;
+
+		if (!is_present(tuple, table))
+			continue;
+		id = row_text(tuple, PARTICIPANT_ID, table);
+		if (last == NULL || strcmp(id, last) != 0)
+			members++;
+		last = id;
+	}
+	row_scan_end(scan);
+	row_close(table);
+	return members;
 }
 
 /* Would joining with this info change the one that is stored? */
@@ -119,58 +214,125 @@ is_news(HeapTuple tuple, Relation table, Jsonb *info)
 }
 
 bool
-participant_has_joined(const char *session_id, const char *participant_id, Datum info)
+participant_has_joined(const char *session_id, const char *participant_id,
+					   const Device *device, Datum info)
 {
 	Relation  table = row_open("participant", AccessShareLock);
-	HeapTuple tuple = find(table, session_id, participant_id);
+	HeapTuple tuple = find(table, session_id, participant_id, device->name);
 	bool	  joined = tuple != NULL && is_present(tuple, table) &&
+				  incarnation_of(tuple, table) == device->incarnation &&
 				  !is_news(tuple, table, DatumGetJsonbP(info));
 
 	row_close(table);
 	return joined;
 }
 
+static void
+require_room(const char *session_id, const char *participant_id)
+{
+	Datum args[] = {CStringGetTextDatum(session_id), CStringGetTextDatum(participant_id)};
+
+	/* those whom this transaction's snapshot cannot see count too */
+	statement_run_latest(&others_statement, args);
+	if (column_int(0, 1) >= harthio_max_participants)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("session \"%s\" is full", session_id),
+				 errdetail("Others are there: %d; harthio.max_participants is %d.",
+						   column_int(0, 1), harthio_max_participants),
+				 errhint("Try again when somebody has left.")));
+}
+
+static void
+count_devices(const char *session_id, const char *participant_id, int *present, int *left)
+{
+	const char *key[] = {session_id, participant_id};
+	Relation	table = row_open("participant", AccessShareLock);
+	RowScan	   *scan = row_scan_begin(table, 2, key);
+	HeapTuple	tuple;
+
+	*present = *left = 0;
+	while ((tuple = row_scan_next(scan)) != NULL)
+		(*(is_present(tuple, table) ? present : left))++;
+	row_scan_end(scan);
+	row_close(table);
+}
+
+/* Whoever makes up devices is stopped, and what is kept of them is bounded. */
+static void
+limit_devices(const char *session_id, const char *participant_id)
+{
+	Datum args[] = {CStringGetTextDatum(session_id), CStringGetTextDatum(participant_id),
+					Int64GetDatum(DEVICES_MAX)};
+	int	  present;
+	int	  left;
+
+	count_devices(session_id, participant_id, &present, &left);
+	if (present > DEVICES_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("\"%s\" is in session \"%s\" with too many devices",
+						participant_id, session_id),
+				 errdetail("At most %d are allowed.", DEVICES_MAX),
+				 errhint("Leave with one of them.")));
+	if (left > DEVICES_MAX)
+		statement_run(&forget_devices_statement, args, NULL);
+}
+
 static bool
-insert_participant(const char *session_id, const char *participant_id, Datum info, bool is_new)
+insert_participant(const char *session_id, const char *participant_id,
+				   const Device *device, Datum info, bool is_new)
 {
 	Relation table = row_open("participant", RowExclusiveLock);
-	Datum	 values[PARTICIPANT_LEFT_AT] = {0};
-	bool	 nulls[PARTICIPANT_LEFT_AT] = {0};
+	Datum	 values[PARTICIPANT_LOST] = {0};
+	bool	 nulls[PARTICIPANT_LOST] = {0};
 	bool	 inserted;
 
 	values[PARTICIPANT_SESSION_ID - 1] = CStringGetTextDatum(session_id);
 	values[PARTICIPANT_ID - 1] = CStringGetTextDatum(participant_id);
+	values[PARTICIPANT_DEVICE - 1] = CStringGetTextDatum(device->name);
+	values[PARTICIPANT_INCARNATION - 1] = Int64GetDatum(device->incarnation);
 	values[PARTICIPANT_INFO - 1] = info;
 	values[PARTICIPANT_JOINED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	nulls[PARTICIPANT_LEFT_AT - 1] = true;
+	values[PARTICIPANT_LOST - 1] = BoolGetDatum(false);
 
 	inserted = (is_new ? row_insert_alone : row_insert)(table, values, nulls, lengthof(values));
 	row_close(table);
 	return inserted;
 }
 
-void
-participant_join(const char *session_id, const char *participant_id, Datum info, bool is_new)
+static void
+rejoin(const char *session_id, const char *participant_id, const Device *device, Datum info)
 {
-	Datum args[] = {CStringGetTextDatum(session_id),
-					CStringGetTextDatum(participant_id), info};
+	Datum args[] = {CStringGetTextDatum(session_id), CStringGetTextDatum(participant_id),
+					CStringGetTextDatum(device->name), Int64GetDatum(device->incarnation), info};
 
+	lease_extend(session_id, participant_id);
+	if (statement_run(&rejoin_statement, args, NULL) > 0)
+		return;
+
+	if (is_stale(session_id, participant_id, device))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("incarnation " INT64_FORMAT " of this device of \"%s\" is over",
+						device->incarnation, participant_id),
+				 errdetail("A newer incarnation has joined session \"%s\" and speaks for the device.", session_id),
+				 errhint("Join with a higher incarnation, such as the time in milliseconds at which the page was loaded.")));
+	harthio_serialization_failure();
+}
+
+void
+participant_join(const char *session_id, const char *participant_id,
+				 const Device *device, Datum info, bool is_new)
+{
 	if (harthio_max_participants > 0)
-	{
-		/* those whom this transaction's snapshot cannot see count too */
-		statement_run_latest(&others_statement, args);
-		if (column_int(0, 1) >= harthio_max_participants)
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("session \"%s\" is full", session_id),
-					 errdetail("Others are there: %d; harthio.max_participants is %d.",
-							   column_int(0, 1), harthio_max_participants),
-					 errhint("Try again when somebody has left.")));
-	}
+		require_room(session_id, participant_id);
 
-	if (!insert_participant(session_id, participant_id, info, is_new) &&
-		statement_run(&rejoin_statement, args, NULL) == 0)
-		harthio_serialization_failure();
+	if (!insert_participant(session_id, participant_id, device, info, is_new))
+		rejoin(session_id, participant_id, device, info);
+	if (!is_new)
+		limit_devices(session_id, participant_id);
 }
 
 /*
@@ -193,6 +355,14 @@ participant_leave_all(const char *session_id)
 }
 
 void
+participant_return(const char *session_id, Datum participant_ids)
+{
+	Datum args[] = {CStringGetTextDatum(session_id), participant_ids};
+
+	statement_run(&return_statement, args, NULL);
+}
+
+void
 participant_refuse(const char *session_id, const char *participant_id)
 {
 	ereport(ERROR,
@@ -212,31 +382,49 @@ participant_require(const char *session_id, const Identity *identity)
 }
 
 /*
- * Returns whether the participant was there.
+ * Returns whether the participant, or the device, was there: in this
+ * incarnation or an older one, if one is given.
  */
 Datum
 harthio_leave_session(PG_FUNCTION_ARGS)
 {
 	char	  *session_id;
 	Identity   identity;
+	char	  *device;
+	int64	   incarnation = 0;
 	Assignment current;
-	uint64	   left;
+	Datum	   args[4] = {0};
+	char	   nulls[] = "    ";
+	bool	   left;
 
 	harthio_require_ready();
 	session_id = argument_session_id(fcinfo, 0);
 	identity = identity_of_caller(argument_optional_participant_id(fcinfo, 1));
+	device = argument_optional_device(fcinfo, 2);
+	if (!argument_optional_incarnation(fcinfo, 3, &incarnation))
+		nulls[3] = 'n';
 
 	SPI_connect();
 	assignment_require(session_id, &current);
 	if (participant_presence(session_id, identity.participant_id) == PRESENCE_NEVER)
 		participant_refuse(session_id, identity.participant_id);
-	{
-		Datum args[] = {CStringGetTextDatum(session_id),
-						CStringGetTextDatum(identity.participant_id)};
 
-		left = statement_run(&leave_statement, args, NULL);
+	args[0] = CStringGetTextDatum(session_id);
+	args[1] = CStringGetTextDatum(identity.participant_id);
+	if (device != NULL)
+		args[2] = CStringGetTextDatum(device);
+	else
+		nulls[2] = 'n';
+	args[3] = Int64GetDatum(incarnation);
+
+	/* a late beacon writes nothing */
+	left = statement_run(&leaving_statement, args, nulls) > 0;
+	if (left)
+	{
+		vacancy_note(session_id);
+		left = statement_run(&leave_statement, args, nulls) > 0;
 	}
 	SPI_finish();
 
-	PG_RETURN_BOOL(left > 0);
+	PG_RETURN_BOOL(left);
 }

@@ -24,7 +24,13 @@
 #include "compat.h"
 
 #define SCHEMA		 "harthio"
-#define ROW_MAX_KEYS 2
+#define ROW_MAX_KEYS 3
+
+struct RowScan
+{
+	Relation	key; /* the primary key's index */
+	SysScanDesc scan;
+};
 
 Relation
 row_open(const char *table, LOCKMODE lock)
@@ -49,27 +55,63 @@ row_push_snapshot(bool latest)
 	PushActiveSnapshot(latest ? GetLatestSnapshot() : GetTransactionSnapshot());
 }
 
-HeapTuple
-row_find_last(Relation table, int nkeys, const char **values, bool latest)
+static void
+begin_scan(RowScan *scan, Relation table, int nkeys, const char **values, bool latest)
 {
-	Relation	key = index_open(PrimaryKeyIndex(table), AccessShareLock);
 	ScanKeyData keys[ROW_MAX_KEYS];
-	SysScanDesc scan;
-	HeapTuple	tuple;
+
+	scan->key = index_open(PrimaryKeyIndex(table), AccessShareLock);
 
 	/* ScanKeyInit() means collation "C", which is that of our key columns */
 	for (int i = 0; i < nkeys; i++)
-		ScanKeyInit(&keys[i], key->rd_index->indkey.values[i], BTEqualStrategyNumber,
+		ScanKeyInit(&keys[i], scan->key->rd_index->indkey.values[i], BTEqualStrategyNumber,
 					F_TEXTEQ, CStringGetTextDatum(values[i]));
 
 	row_push_snapshot(latest);
-	scan = systable_beginscan_ordered(table, key, GetActiveSnapshot(), nkeys, keys);
-	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
-	tuple = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : NULL;
-	systable_endscan_ordered(scan);
+	scan->scan = systable_beginscan_ordered(table, scan->key, GetActiveSnapshot(), nkeys, keys);
+}
+
+static void
+end_scan(RowScan *scan)
+{
+	systable_endscan_ordered(scan->scan);
 	PopActiveSnapshot();
-	index_close(key, NoLock);
+	index_close(scan->key, NoLock);
+}
+
+HeapTuple
+row_find_last(Relation table, int nkeys, const char **values, bool latest)
+{
+	RowScan	  scan;
+	HeapTuple tuple;
+
+	begin_scan(&scan, table, nkeys, values, latest);
+	tuple = systable_getnext_ordered(scan.scan, BackwardScanDirection);
+	tuple = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : NULL;
+	end_scan(&scan);
 	return tuple;
+}
+
+RowScan *
+row_scan_begin(Relation table, int nkeys, const char **values)
+{
+	RowScan *scan = palloc(sizeof(RowScan));
+
+	begin_scan(scan, table, nkeys, values, false);
+	return scan;
+}
+
+HeapTuple
+row_scan_next(RowScan *scan)
+{
+	return systable_getnext_ordered(scan->scan, ForwardScanDirection);
+}
+
+void
+row_scan_end(RowScan *scan)
+{
+	end_scan(scan);
+	pfree(scan);
 }
 
 Datum

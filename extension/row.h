@@ -46,9 +46,12 @@ enum
 {
 	PARTICIPANT_SESSION_ID = 1,
 	PARTICIPANT_ID,
+	PARTICIPANT_DEVICE,
+	PARTICIPANT_INCARNATION,
 	PARTICIPANT_INFO,
 	PARTICIPANT_JOINED_AT,
-	PARTICIPANT_LEFT_AT
+	PARTICIPANT_LEFT_AT,
+	PARTICIPANT_LOST
 };
 
 /* Columns of harthio.outcome. */
@@ -81,6 +84,16 @@ extern void row_push_snapshot(bool latest);
  * columns, all of them text, have these values; or NULL.
  */
 extern HeapTuple row_find_last(Relation table, int nkeys, const char **values, bool latest);
+
+/*
+ * All rows whose leading key columns have these values, in the order of the
+ * primary key, as this transaction sees them.  A tuple lives until the next.
+ */
+typedef struct RowScan RowScan;
+
+extern RowScan	*row_scan_begin(Relation table, int nkeys, const char **values);
+extern HeapTuple row_scan_next(RowScan *scan); /* NULL: no more */
+extern void		 row_scan_end(RowScan *scan);
 
 /* A value of a tuple, or NULL; text is a copy. */
 extern char *row_text(HeapTuple tuple, int column, Relation table);

@@ -43,10 +43,16 @@ static Statement state_statement = {
 	.argtypes = {TEXTARRAYOID},
 };
 
+/* Each once, with the info of the device that came last. */
 static Statement participants_statement = {
-	.text = "SELECT participant_id, joined_at, info::text FROM harthio.participant"
+	.text = "SELECT participant_id, min(joined_at),"
+			"       (array_agg(info ORDER BY joined_at DESC, device))[1]::text,"
+			"       CASE WHEN bool_or(device <> '') THEN"
+			"         json_agg(json_build_object('device', device, 'incarnation', incarnation) ORDER BY joined_at, device)::text END"
+			"  FROM harthio.participant"
 			" WHERE session_id = $1 AND left_at IS NULL"
-			" ORDER BY joined_at, participant_id",
+			" GROUP BY participant_id"
+			" ORDER BY min(joined_at), participant_id",
 	.nargs = 1,
 	.argtypes = {TEXTOID},
 };
@@ -167,10 +173,15 @@ append_participants(StringInfo json, const char *session_id)
 	appendStringInfoString(json, ",\"participants\":[");
 	for (uint64 row = 0; row < rows; row++)
 	{
+		char *devices = column_string(row, 4);
+
 		appendStringInfoString(json, row > 0 ? ",{\"participantId\":" : "{\"participantId\":");
 		escape_json(json, column_string(row, 1));
-		appendStringInfo(json, ",\"joinedAt\":" INT64_FORMAT ",\"info\":%s}",
+		appendStringInfo(json, ",\"joinedAt\":" INT64_FORMAT ",\"info\":%s",
 						 unix_milliseconds(column_timestamp(row, 2)), column_string(row, 3));
+		if (devices != NULL)
+			appendStringInfo(json, ",\"devices\":%s", devices);
+		appendStringInfoChar(json, '}');
 	}
 	appendStringInfoString(json, "]}");
 }

@@ -13,7 +13,7 @@ SELECT count(*) AS changed FROM harthio.participant p JOIN before b USING (sessi
  WHERE p.xmin <> b.x;
 
 -- unless it has something to say of itself
-SELECT epoch, is_new FROM harthio_claim_provider('claim', 'alice', '{"device": "phone"}');
+SELECT epoch, is_new FROM harthio_claim_provider('claim', 'alice', '{"camera": "off"}');
 SELECT epoch, is_new FROM harthio_claim_provider('claim', 'alice');
 SELECT participant_id, info, left_at FROM harthio.participant WHERE session_id = 'claim' ORDER BY 1;
 
