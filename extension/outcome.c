@@ -247,7 +247,7 @@ harthio_report_outcome(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	assignment_require(outcome.session_id, &current);
-	presence = participant_presence(outcome.session_id, outcome.participant_id);
+	presence = participant_presence_as(outcome.session_id, outcome.participant_id, outcome.detail);
 	if (presence == PRESENCE_NEVER)
 		participant_refuse(outcome.session_id, outcome.participant_id);
 	assignment_check_epoch(&current, outcome.epoch);
