@@ -33,7 +33,10 @@ for my $call (
 	"harthio_switch_provider('s', 1)",      "harthio_leave_session('s')",
 	"harthio_end_session('s')",             "harthio_session('s')",
 	"harthio_providers()",                  "harthio_authorize('s')",
-	"harthio_snapshot('{s}')",              "harthio.protocol_version()")
+	"harthio_snapshot('{s}')",              "harthio.protocol_version()",
+	"harthio_attach('n', 's', '{}')",       "harthio_renew_lease('n')",
+	"harthio_evacuate_provider('daily')",   "harthio_drain_provider('daily')",
+	"harthio_enable_provider('daily')",     "harthio.sweep()")
 {
 	($result, $stdout, $stderr) = $node->psql('postgres', "SELECT $call",
 		extra_params => [ '-v', 'VERBOSITY=verbose' ]);
