@@ -190,12 +190,12 @@ understands(const struct connection		   *connection,
 		   (connection->version == PHOENIX_V2 && connection->realtime_js);
 }
 
-void
-hub_publish(const struct hub_member *sender, bool self,
-			const struct phoenix_broadcast *broadcast)
+/* Send to all members of a room but one; "except" may be NULL. */
+static void
+send_to_room(const struct hub_room *room, const struct hub_member *except,
+			 const struct phoenix_broadcast *broadcast)
 {
-	const struct hub_room *room = sender->room;
-	struct frame		  *frames[PHOENIX_VERSIONS] = {NULL};
+	struct frame *frames[PHOENIX_VERSIONS] = {NULL};
 
 	for (struct hub_member *member = room->members; member != NULL;
 		 member = member->next)
@@ -203,7 +203,7 @@ hub_publish(const struct hub_member *sender, bool self,
 		struct connection	*connection = member->connection;
 		enum phoenix_version version = connection->version;
 
-		if ((member == sender && !self) || !understands(connection, broadcast))
+		if (member == except || !understands(connection, broadcast))
 			continue;
 		if (frames[version] == NULL)
 			frames[version] = phoenix_encode_broadcast(version, room->topic,
@@ -212,6 +212,13 @@ hub_publish(const struct hub_member *sender, bool self,
 	}
 	for (int version = 0; version < PHOENIX_VERSIONS; version++)
 		frame_release(frames[version]);
+}
+
+void
+hub_publish(const struct hub_member *sender, bool self,
+			const struct phoenix_broadcast *broadcast)
+{
+	send_to_room(sender->room, self ? NULL : sender, broadcast);
 }
 
 void
@@ -237,15 +244,17 @@ hub_send_state(struct hub_member *member)
 	connection_send(member->connection, room->state_frames[version]);
 }
 
+/* Tell all who have heard the state before this one, under the event's name. */
 static void
-send_state_to_all(struct hub_session *session)
+send_state_to_all(const struct hub_session *session, const char *event)
 {
+	const struct phoenix_broadcast broadcast = {
+		.event = slice_text(event),
+		.payload = slice_text(session->state.json),
+	};
+
 	for (struct hub_room *room = session->rooms; room != NULL; room = room->next)
-	{
-		for (struct hub_member *member = room->members; member != NULL;
-			 member = member->next)
-			hub_send_state(member);
-	}
+		send_to_room(room, NULL, &broadcast);
 }
 
 bool
@@ -253,6 +262,7 @@ hub_try_state(struct hub *hub, struct slice json)
 {
 	struct session_state state;
 	struct hub_session	*session;
+	const char			*event;
 	bool				 known;
 
 	if (!session_state_parse(json, &state))
@@ -270,11 +280,12 @@ hub_try_state(struct hub *hub, struct slice json)
 		session_state_free(&state);
 		return true;
 	}
+	event = known ? session_state_event(&state, &session->state) : state.event;
 	session_state_free(&session->state);
 	session->state = state;
 	for (struct hub_room *room = session->rooms; room != NULL; room = room->next)
 		forget_state_frames(room);
-	send_state_to_all(session);
+	send_state_to_all(session, event);
 	return true;
 }
 

@@ -43,6 +43,7 @@ read_state(json_t *object, struct session_state *state)
 	json_t *generation = json_object_get(object, "generation");
 	json_t *epoch = json_object_get(object, "epoch");
 	json_t *version = json_object_get(object, "version");
+	json_t *rung = json_object_get(object, "rung");
 
 	if (!json_is_integer(generation) || !json_is_integer(epoch) ||
 		!json_is_integer(version) || !json_is_string(id) ||
@@ -52,6 +53,7 @@ read_state(json_t *object, struct session_state *state)
 	state->generation = json_integer_value(generation);
 	state->epoch = json_integer_value(epoch);
 	state->version = json_integer_value(version);
+	state->rung = json_is_integer(rung) ? json_integer_value(rung) : -1;
 	state->event = event_of(object);
 	return true;
 }
@@ -93,6 +95,16 @@ session_state_newer(const struct session_state *a, const struct session_state *b
 	if (a->epoch != b->epoch)
 		return a->epoch > b->epoch;
 	return a->version > b->version;
+}
+
+const char *
+session_state_event(const struct session_state *state,
+					const struct session_state *before)
+{
+	const bool same_epoch = state->generation == before->generation &&
+							state->epoch == before->epoch;
+
+	return same_epoch && state->rung != before->rung ? "quality-changed" : state->event;
 }
 
 bool

@@ -20,6 +20,7 @@ struct session_state
 	int64_t		generation; /* the database's timeline */
 	int64_t		epoch;		/* which assignment */
 	int64_t		version;	/* WAL position when it was read */
+	int64_t		rung;		/* lines of the picture; -1: it has none */
 	const char *event;		/* what it is called on the wire; not owned */
 	char	   *json;		/* as the database wrote it */
 	char	   *content;	/* the same without its version, canonical */
@@ -36,6 +37,13 @@ void session_state_free(struct session_state *state);
 /* Is "a" later than "b"? */
 bool session_state_newer(const struct session_state *a,
 						 const struct session_state *b);
+
+/*
+ * What a state is called for those who know the one before: within an epoch
+ * only the rung changes.  Not owned.
+ */
+const char *session_state_event(const struct session_state *state,
+								const struct session_state *before);
 
 /* Do they differ in nothing but the version? */
 bool session_state_same(const struct session_state *a,

@@ -340,6 +340,9 @@ export const claim = async (session, participant = 'alice') =>
 export const fail = async (session, epoch, participant = 'alice') =>
   (await sql('SELECT * FROM harthio_report_outcome($1, $2, false, participant_id => $3)',
     [session, epoch, participant]))[0]
+export const reportQuality = async (session, epoch, participant, metrics) =>
+  (await sql('SELECT score, level, rung, session_rung FROM harthio_report_quality($1, $2, $3, $4)',
+    [session, epoch, metrics, participant]))[0]
 export const switchProvider = async (session, epoch) =>
   (await sql('SELECT * FROM harthio_switch_provider($1, $2)', [session, epoch]))[0]
 export const endSession = async (session) =>

@@ -55,7 +55,7 @@ test('payloads have the keys that clients count on', async () => {
   const ended = await h.eventually('ended', () => channel.messages.find((m) => m.event === 'session-ended'))
 
   const keys = ['sessionId', 'generation', 'epoch', 'version', 'provider', 'room', 'roomId',
-    'reason', 'initiatedBy', 'timestamp']
+    'reason', 'initiatedBy', 'timestamp', 'rung']
   assert.deepEqual(Object.keys(selected.payload).sort(), [...keys].sort())
   assert.deepEqual(Object.keys(recovered.payload).sort(), [...keys, 'failedProvider', 'newProvider'].sort())
   assert.equal(selected.type, 'broadcast')

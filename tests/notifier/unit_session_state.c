@@ -30,8 +30,25 @@ event_of(const char *text)
 	return event;
 }
 
+/* What the second state is called for those who know the first. */
+static const char *
+event_after(const char *first, const char *second)
+{
+	struct session_state a;
+	struct session_state b;
+	const char			*event = "none";
+
+	if (session_state_parse(slice_text(first), &a) && session_state_parse(slice_text(second), &b))
+		event = session_state_event(&b, &a);
+	session_state_free(&a);
+	session_state_free(&b);
+	return event;
+}
+
 #define STATE(generation, epoch, version, more) \
 	"{\"sessionId\":\"a\",\"generation\":" generation ",\"epoch\":" epoch ",\"version\":" version more "}"
+
+#define P2P(rung) ",\"provider\":\"p2p\",\"rung\":" rung
 
 /* Is the second state newer than the first, and not the other way round? */
 static bool
@@ -73,6 +90,13 @@ test_session_state(void)
 	CHECK(strcmp(event_of(STATE("1", "1", "1", ",\"provider\":\"p2p\"")), "provider-selected") == 0);
 	CHECK(strcmp(event_of(STATE("1", "1", "1", ",\"provider\":\"p2p\",\"failedProvider\":\"daily\"")), "coordinated-recovery") == 0);
 	CHECK(strcmp(event_of(STATE("1", "1", "1", ",\"provider\":null,\"failedProvider\":\"daily\"")), "session-ended") == 0);
+
+	CHECK(strcmp(event_after(STATE("1", "1", "1", P2P("720")), STATE("1", "1", "2", P2P("480"))), "quality-changed") == 0);
+	CHECK(strcmp(event_after(STATE("1", "1", "1", P2P("0")), STATE("1", "1", "2", P2P("240"))), "quality-changed") == 0);
+	CHECK(strcmp(event_after(STATE("1", "1", "1", P2P("720")), STATE("1", "2", "2", P2P("480"))), "provider-selected") == 0);
+	CHECK(strcmp(event_after(STATE("1", "1", "1", P2P("720")), STATE("2", "1", "2", P2P("480"))), "provider-selected") == 0);
+	CHECK(strcmp(event_after(STATE("1", "1", "1", P2P("720")), STATE("1", "1", "2", P2P("720"))), "provider-selected") == 0);
+	CHECK(strcmp(event_after(STATE("1", "1", "1", P2P("720")), STATE("1", "2", "2", ",\"provider\":null")), "session-ended") == 0);
 
 	CHECK(ascends(STATE("1", "1", "1", ""), STATE("1", "1", "2", "")));
 	CHECK(ascends(STATE("1", "1", "9", ""), STATE("1", "2", "1", "")));
