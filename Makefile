@@ -18,6 +18,7 @@ OBJS = \
 	extension/evacuation.o \
 	extension/harthio.o \
 	extension/identity.o \
+	extension/ladder.o \
 	extension/lease.o \
 	extension/outcome.o \
 	extension/participant.o \
@@ -30,6 +31,13 @@ OBJS = \
 	extension/provider.o \
 	extension/provider_stats.o \
 	extension/publisher.o \
+	extension/quality.o \
+	extension/quality_metrics.o \
+	extension/quality_model.o \
+	extension/quality_notes.o \
+	extension/quality_slots.o \
+	extension/quality_store.o \
+	extension/quality_summary.o \
 	extension/retention.o \
 	extension/statement.o \
 	extension/row.o \
@@ -49,10 +57,10 @@ EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
 REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views hostile_schema \
-	devices leases sweep evacuation
+	devices leases sweep evacuation quality quality_switch quality_summary
 REGRESS_OPTS = --dbname=harthio_regression --use-existing
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read \
-	join_expire join_retention leave_reload attach_lose evacuate_race
+	join_expire join_retention leave_reload attach_lose evacuate_race quality_quality
 TAP_TESTS = 1
 PROVE_TESTS = tests/recovery/*.pl
 ISOLATION_OPTS = --inputdir=tests/isolation --dbname=harthio_regression --use-existing

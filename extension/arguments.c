@@ -244,3 +244,10 @@ argument_participant_ids(FunctionCallInfo fcinfo, int n)
 	}
 	return PointerGetDatum(array);
 }
+
+Datum
+argument_required_json_object(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	require_value(fcinfo, n, name);
+	return argument_json_object(fcinfo, n, name);
+}

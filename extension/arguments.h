@@ -30,6 +30,9 @@ extern Datum argument_participant_ids(FunctionCallInfo fcinfo, int n);
 /* A JSON object; null means an empty one. */
 extern Datum argument_json_object(FunctionCallInfo fcinfo, int n, const char *name);
 
+/* A JSON object that must be there. */
+extern Datum argument_required_json_object(FunctionCallInfo fcinfo, int n, const char *name);
+
 /* Raise 22023 unless a participant's id, from whichever source, is fit. */
 extern void check_participant_id(const char *id);
 

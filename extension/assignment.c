@@ -322,26 +322,52 @@ assignment_lock_to_count(const char *session_id)
 	lock_session(&lock_to_count_statement, session_id);
 }
 
-bool
-assignment_switch(Assignment *current, const char *reason, const char *by)
+static ProviderNeed
+need_elsewhere(const Assignment *current, bool failed)
 {
-	Assignment	 next = *current;
-	ProviderNeed need = {
+	return (ProviderNeed){
 		.session_id = current->session_id,
 		.scope = current->scope,
 		.current = current->provider,
-		.failed = strcmp(reason, REASON_FAILED) == 0,
+		.failed = failed,
 	};
-	Choice choice;
+}
 
-	if (!provider_choose(&need, &choice))
-		return false;
+/* Make the next epoch, or be told the one that somebody else made. */
+static void
+switch_to(const Choice *choice, Assignment *current, const char *reason, const char *by)
+{
+	Assignment next = *current;
 
 	next.epoch++;
-	if (make_epoch(&next, current->provider, &choice, reason, by))
+	if (make_epoch(&next, current->provider, choice, reason, by))
 		*current = next;
 	else
 		assignment_require(current->session_id, current);
+}
+
+bool
+assignment_switch(Assignment *current, const char *reason, const char *by)
+{
+	ProviderNeed need = need_elsewhere(current, strcmp(reason, REASON_FAILED) == 0);
+	Choice		 choice;
+
+	if (!provider_choose(&need, &choice))
+		return false;
+	switch_to(&choice, current, reason, by);
+	return true;
+}
+
+bool
+assignment_switch_if_better(Assignment *current, double quality, const char *by)
+{
+	ProviderNeed need = need_elsewhere(current, true);
+	double		 score = provider_score(current->provider, current->scope);
+	Choice		 choice;
+
+	if (!provider_choose_better(&need, Min(score, quality) + harthio_switch_threshold, &choice))
+		return false;
+	switch_to(&choice, current, REASON_DEGRADED, by);
 	return true;
 }
 
@@ -424,16 +450,11 @@ harthio_end_session(PG_FUNCTION_ARGS)
 	return answer;
 }
 
-Datum
-assignment_result(FunctionCallInfo fcinfo, const Assignment *assignment)
+HeapTuple
+assignment_row(TupleDesc desc, const Assignment *assignment)
 {
-	TupleDesc desc;
-	Datum	  values[9];
-	bool	  nulls[9] = {0};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	desc = BlessTupleDesc(desc);
+	Datum values[9];
+	bool  nulls[9] = {0};
 
 	values[0] = CStringGetTextDatum(assignment->session_id);
 	values[1] = Int32GetDatum(assignment->epoch);
@@ -445,5 +466,17 @@ assignment_result(FunctionCallInfo fcinfo, const Assignment *assignment)
 	values[7] = TimestampTzGetDatum(assignment->assigned_at);
 	values[8] = Int32GetDatum(harthio_generation());
 
-	return PointerGetDatum(SPI_returntuple(heap_form_tuple(desc, values, nulls), desc));
+	return heap_form_tuple(desc, values, nulls);
+}
+
+Datum
+assignment_result(FunctionCallInfo fcinfo, const Assignment *assignment)
+{
+	TupleDesc desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+
+	return PointerGetDatum(SPI_returntuple(assignment_row(desc, assignment), desc));
 }

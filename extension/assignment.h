@@ -17,6 +17,8 @@
 #ifndef HARTHIO_ASSIGNMENT_H
 #define HARTHIO_ASSIGNMENT_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
@@ -53,6 +55,13 @@ extern void assignment_require(const char *session_id, Assignment *current);
  */
 extern bool assignment_switch(Assignment *current, const char *reason, const char *by);
 
+/*
+ * The same, but only to a provider that is better by more than
+ * harthio.switch_threshold than what the session has now: the lower of its
+ * provider's score and its measured quality.
+ */
+extern bool assignment_switch_if_better(Assignment *current, double quality, const char *by);
+
 /* Until this transaction ends, no other one counts something of the session. */
 extern void assignment_lock_to_count(const char *session_id);
 
@@ -78,6 +87,9 @@ extern void assignment_check_epoch(const Assignment *current, int epoch);
 
 /* Raise 55000 if the session has ended. */
 extern void assignment_check_open(const Assignment *current);
+
+/* As a row of type harthio_assignment, which desc describes. */
+extern HeapTuple assignment_row(TupleDesc desc, const Assignment *assignment);
 
 /* As the calling SQL function's result; outlives the SPI connection. */
 extern Datum assignment_result(FunctionCallInfo fcinfo, const Assignment *assignment);

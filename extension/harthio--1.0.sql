@@ -221,6 +221,37 @@ COMMENT ON COLUMN harthio.outcome.provider IS 'the provider of that epoch';
 COMMENT ON COLUMN harthio.outcome.connect_ms IS 'time from the claim to the connection, in milliseconds';
 COMMENT ON COLUMN harthio.outcome.detail IS 'what the participant said of it';
 
+CREATE TABLE harthio.session_quality (
+	session_id text COLLATE "C" NOT NULL,
+	participant_id text COLLATE "C" NOT NULL,
+	joined_at timestamptz NOT NULL,
+	left_at timestamptz NOT NULL,
+	present interval NOT NULL,
+	measured interval NOT NULL,
+	bad interval NOT NULL,
+	samples bigint NOT NULL CHECK (samples > 0),
+	min_quality double precision NOT NULL,
+	avg_quality double precision NOT NULL,
+	max_quality double precision NOT NULL,
+	drops integer NOT NULL,
+	switches integer NOT NULL,
+	lowest_rung integer NOT NULL,
+	PRIMARY KEY (session_id, participant_id)
+);
+COMMENT ON TABLE harthio.session_quality IS 'How good a session was for each participant who was measured in it; written when it leaves, or the session ends, and added to when it comes back and leaves again';
+COMMENT ON COLUMN harthio.session_quality.joined_at IS 'when it first came';
+COMMENT ON COLUMN harthio.session_quality.left_at IS 'when it last left';
+COMMENT ON COLUMN harthio.session_quality.present IS 'time in the session';
+COMMENT ON COLUMN harthio.session_quality.measured IS 'time between samples; a silence of more than 15 seconds does not count';
+COMMENT ON COLUMN harthio.session_quality.bad IS 'part of it in which the quality was below 40';
+COMMENT ON COLUMN harthio.session_quality.samples IS 'quality reports that counted';
+COMMENT ON COLUMN harthio.session_quality.min_quality IS 'smoothed quality at its lowest, 20 to 100';
+COMMENT ON COLUMN harthio.session_quality.avg_quality IS 'its mean over the samples';
+COMMENT ON COLUMN harthio.session_quality.max_quality IS 'at its highest';
+COMMENT ON COLUMN harthio.session_quality.drops IS 'times that it fell below 40';
+COMMENT ON COLUMN harthio.session_quality.switches IS 'provider switches of the session while it was there';
+COMMENT ON COLUMN harthio.session_quality.lowest_rung IS 'lowest rung that it needed: lines of the picture, 0 is audio only';
+
 --
 -- Leases of notifiers, and what the sweeper has to look after
 --
@@ -277,6 +308,7 @@ SELECT pg_catalog.pg_extension_config_dump('harthio.node', '');
 SELECT pg_catalog.pg_extension_config_dump('harthio.attachment', '');
 SELECT pg_catalog.pg_extension_config_dump('harthio.vacancy', '');
 SELECT pg_catalog.pg_extension_config_dump('harthio.evacuation', '');
+SELECT pg_catalog.pg_extension_config_dump('harthio.session_quality', '');
 
 --
 -- What clients call.  For claims and reports the library pins the search_path
@@ -308,6 +340,24 @@ AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER;
 REVOKE ALL ON FUNCTION @extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text) IS
 'Report that the participant connected at an epoch (after connect_ms milliseconds), or failed; a failure of the current epoch moves the whole session to the best other provider. detail.reason says why: permission_denied, no_device, user_cancelled, client_offline, signalling_lost and token_error are the client''s own fault, which is kept, and moves nobody. Returns the current assignment. Errors: 42704 unknown session, 22023 epoch of the future, 42501 not a participant, 55000 session ended, 40001 retry';
+
+CREATE TYPE @extschema@.harthio_advice AS (
+	score double precision,
+	level text,
+	rung integer,
+	session_rung integer,
+	max_kbps integer,
+	max_fps integer,
+	assignment @extschema@.harthio_assignment
+);
+COMMENT ON TYPE @extschema@.harthio_advice IS 'How good a participant''s connection is, how much it should send, and where to be; score (20 to 100) and level (excellent, good, fair, poor, lost) are smoothed, and null before the first sample of an epoch; rung is what the participant needs and session_rung what everybody sends at most, with max_kbps and max_fps: 720, 480, 360 or 240 lines, 0 is audio only';
+
+CREATE FUNCTION @extschema@.harthio_report_quality(session_id text, epoch integer, metrics jsonb, participant_id text DEFAULT NULL)
+RETURNS @extschema@.harthio_advice
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION @extschema@.harthio_report_quality(text, integer, jsonb, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.harthio_report_quality(text, integer, jsonb, text) IS
+'Report, about every five seconds, what the participant measured: rtt_ms, jitter_ms, jitter_buffer_ms, loss and video_loss (percent after repair), bitrate_kbps, target_kbps, fps, expected_fps, freeze_ratio (0 to 1), height, available_kbps; fec, muted, cpu_limited, screen_share (booleans). Missing or null is not measured. Returns advice; when most participants have been below 40 for 15 seconds it moves the session to a better provider. Errors: 42704 unknown session, 22023 invalid metric or epoch of the future, 42501 not a participant, 55000 session ended, 25006 read-only transaction, 40001 retry';
 
 CREATE FUNCTION @extschema@.harthio_switch_provider(session_id text, epoch integer, reason text DEFAULT 'requested')
 RETURNS @extschema@.harthio_assignment
@@ -572,6 +622,7 @@ DECLARE
 	client_functions constant text :=
 		'@extschema@.harthio_claim_provider(text, text, jsonb), '
 		'@extschema@.harthio_report_outcome(text, integer, boolean, integer, jsonb, text), '
+		'@extschema@.harthio_report_quality(text, integer, jsonb, text), '
 		'@extschema@.harthio_switch_provider(text, integer, text), '
 		'@extschema@.harthio_leave_session(text, text, text, bigint), '
 		'@extschema@.harthio_end_session(text), '

@@ -25,6 +25,8 @@
 
 #include "change_ring.h"
 #include "publisher.h"
+#include "quality_notes.h"
+#include "quality_slots.h"
 #include "score.h"
 #include "sweeper.h"
 
@@ -40,6 +42,7 @@ enum
 {
 	LOCK_CHANGE_RING,
 	LOCK_SCORES,
+	LOCK_QUALITY,
 	LOCK_COUNT
 };
 
@@ -56,6 +59,10 @@ int	  harthio_leave_grace = 30;
 int	  harthio_session_ttl = 300;
 int	  harthio_retention = 30 * SECS_PER_DAY;
 int	  harthio_sweep_interval = 5;
+
+int	   harthio_switch_threshold = 20;
+int	   harthio_quality_slots = 10000;
+double harthio_clock_offset = 0;
 
 static const struct config_enum_entry policies[] = {
 	{"additive", POLICY_ADDITIVE, false},
@@ -90,6 +97,29 @@ define_lifecycle_settings(void)
 							NULL,
 							&harthio_sweep_interval, 5, 1, SECS_PER_DAY,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
+static void
+define_quality_settings(void)
+{
+	DefineCustomIntVariable("harthio.switch_threshold",
+							"Points by which another provider must be better to move a session of bad quality to it.",
+							"Better than the lower of the present provider's score and the session's quality.",
+							&harthio_switch_threshold, 20, 0, 100,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("harthio.quality_slots",
+							"Participants whose quality can be measured at a time.",
+							"When there are more, the one that was sampled longest ago is forgotten.",
+							&harthio_quality_slots, 10000, 16, 1048576,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+
+	/* for tests, which cannot wait */
+	DefineCustomRealVariable("harthio.clock_offset",
+							 "Seconds by which quality reports are taken to be later than they are.",
+							 NULL,
+							 &harthio_clock_offset, 0, 0, 1e9,
+							 PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							 NULL, NULL, NULL);
 }
 
 static void
@@ -141,6 +171,7 @@ define_settings(void)
 							&harthio_ring_size, 16384, 16, 1048576,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	define_lifecycle_settings();
+	define_quality_settings();
 	MarkGUCPrefixReserved("harthio");
 }
 
@@ -153,6 +184,7 @@ shmem_request(void)
 	RequestAddinShmemSpace(change_ring_shmem_size());
 	RequestAddinShmemSpace(score_shmem_size());
 	RequestAddinShmemSpace(sweeper_shmem_size());
+	RequestAddinShmemSpace(quality_slots_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, LOCK_COUNT);
 }
 
@@ -169,6 +201,7 @@ shmem_startup(void)
 	change_ring_shmem_init(&locks[LOCK_CHANGE_RING].lock);
 	score_shmem_init(&locks[LOCK_SCORES].lock);
 	sweeper_shmem_init();
+	quality_slots_shmem_init(&locks[LOCK_QUALITY].lock);
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -186,6 +219,7 @@ _PG_init(void)
 	shmem_startup_hook = shmem_startup;
 
 	change_ring_watch_transactions();
+	quality_notes_watch_transactions();
 	publisher_register();
 	sweeper_register();
 }

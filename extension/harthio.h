@@ -49,6 +49,10 @@ extern int	 harthio_session_ttl;
 extern int	 harthio_retention;
 extern int	 harthio_sweep_interval;
 
+extern int	  harthio_switch_threshold;
+extern int	  harthio_quality_slots;
+extern double harthio_clock_offset;
+
 /* Raise 55000 unless the library is preloaded and this is its database. */
 extern void harthio_require_ready(void);
 

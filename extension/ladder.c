@@ -43,14 +43,6 @@
 #define BACKOFF_MAX			300
 #define CALM_SECONDS		120
 
-/*
- * Samples come every 5 s.  Two that come nearly at once are one, or else a
- * client that reports often would fall faster; after three that did not come,
- * those before are no longer "in a row".
- */
-#define SAMPLE_SECONDS_MIN 2.5
-#define SAMPLE_SECONDS_MAX 15
-
 static const RungCap caps[RUNGS] = {
 	[RUNG_720] = {720, 1500, 1000, 30},
 	[RUNG_480] = {480, 800, 500, 30},
@@ -214,15 +206,18 @@ forget_runs(LadderMember *member)
 	member->hopeless = false;
 }
 
-/* Whether this sample counts; see SAMPLE_SECONDS_MIN. */
+/*
+ * Whether this sample counts: a client that reports often would fall faster.
+ * After some that did not come, those before are no longer "in a row".
+ */
 static bool
 take_sample(LadderMember *member, double now)
 {
 	double since = now - member->sampled_at;
 
-	if (member->sampled && since >= 0 && since < SAMPLE_SECONDS_MIN)
+	if (member->sampled && since >= 0 && since < QUALITY_SECONDS_MIN)
 		return false;
-	if (!member->sampled || since < 0 || since > SAMPLE_SECONDS_MAX)
+	if (!member->sampled || since < 0 || since > QUALITY_STALE_SECONDS)
 		forget_runs(member);
 	member->sampled = true;
 	member->sampled_at = now;

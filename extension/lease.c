@@ -26,6 +26,7 @@
 #include "assignment.h"
 #include "harthio.h"
 #include "participant.h"
+#include "quality_summary.h"
 #include "statement.h"
 #include "vacancy.h"
 
@@ -120,7 +121,7 @@ static Statement losing_statement = {
 static Statement lose_statement = {
 	.text = "WITH lost AS (UPDATE harthio.participant p SET left_at = clock_timestamp(), lost = true"
 			" WHERE" LOSING " RETURNING p.participant_id)"
-			" SELECT count(DISTINCT participant_id)::integer FROM lost",
+			" SELECT DISTINCT participant_id FROM lost",
 	.nargs = 2,
 	.argtypes = {TEXTOID, TIMESTAMPTZOID},
 };
@@ -255,7 +256,7 @@ lease_apply(const char *session_id)
 {
 	Datum	   args[] = {CStringGetTextDatum(session_id), sweep_cutoff(harthio_leave_grace)};
 	Assignment current;
-	int		   lost = 0;
+	uint64	   lost = 0;
 
 	/* one can be attached to a session that nobody has claimed */
 	if (assignment_current(session_id, &current) && !assignment_try_lock(session_id))
@@ -264,11 +265,11 @@ lease_apply(const char *session_id)
 	if (statement_run(&losing_statement, args, NULL) > 0)
 	{
 		vacancy_note(session_id);
-		statement_run(&lose_statement, args, NULL);
-		lost = column_int(0, 1);
+		lost = statement_run(&lose_statement, args, NULL);
+		quality_left(session_id, column_strings(lost, 1));
 	}
 	statement_run(&forget_statement, args, NULL);
-	return lost;
+	return (int) lost;
 }
 
 static int

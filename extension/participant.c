@@ -27,6 +27,7 @@
 #include "assignment.h"
 #include "harthio.h"
 #include "lease.h"
+#include "quality_summary.h"
 #include "row.h"
 #include "statement.h"
 #include "vacancy.h"
@@ -96,7 +97,8 @@ static Statement leave_statement = {
 static Statement leave_all_statement = {
 	.text = "UPDATE harthio.participant"
 			"   SET left_at = coalesce(left_at, clock_timestamp()), lost = false"
-			" WHERE session_id = $1 AND (left_at IS NULL OR lost)",
+			" WHERE session_id = $1 AND (left_at IS NULL OR lost)"
+			" RETURNING participant_id",
 	.nargs = 1,
 	.argtypes = {TEXTOID},
 };
@@ -344,7 +346,7 @@ participant_leave_all(const char *session_id)
 {
 	Datum args[] = {CStringGetTextDatum(session_id)};
 
-	statement_run(&leave_all_statement, args, NULL);
+	quality_left(session_id, column_strings(statement_run(&leave_all_statement, args, NULL), 1));
 
 	if (IsolationUsesXactSnapshot())
 	{
@@ -423,6 +425,8 @@ harthio_leave_session(PG_FUNCTION_ARGS)
 	{
 		vacancy_note(session_id);
 		left = statement_run(&leave_statement, args, nulls) > 0;
+		if (participant_presence(session_id, identity.participant_id) != PRESENCE_PRESENT)
+			quality_left(session_id, list_make1(identity.participant_id));
 	}
 	SPI_finish();
 

@@ -41,12 +41,8 @@
 /* From any lower, getting better would take too many samples to show. */
 #define QUALITY_FLOOR 20
 
-/* A call below this for so many seconds is not one to be in. */
-#define DEGRADED_BELOW	 40
+/* For how long it must have been below QUALITY_DEGRADED_BELOW. */
 #define DEGRADED_SECONDS 15
-
-/* Three samples that did not come: what they would have said is unknown. */
-#define STALE_SECONDS 15
 
 typedef struct MetricLimit
 {
@@ -278,13 +274,13 @@ quality_track(QualityTrack *track, const QualityMetrics *metrics,
 			  const QualityScore *score, double now)
 {
 	bool unbroken = track->known && now >= track->sampled_at &&
-					now - track->sampled_at <= STALE_SECONDS;
+					now - track->sampled_at <= QUALITY_STALE_SECONDS;
 	bool was_bad = track->bad && unbroken;
 
 	track->quality = track->known ? smooth(track->quality, score->q) : score->q;
 	track->quality = clamp(track->quality, QUALITY_FLOOR, 100);
-	track->bad = track->quality < DEGRADED_BELOW &&
-				 (!metrics->cpu_limited || score->audio < DEGRADED_BELOW);
+	track->bad = track->quality < QUALITY_DEGRADED_BELOW &&
+				 (!metrics->cpu_limited || score->audio < QUALITY_DEGRADED_BELOW);
 	if (track->bad && !was_bad)
 		track->bad_since = now;
 	track->sampled_at = now;
@@ -297,7 +293,7 @@ quality_is_degraded(const QualityTrack *track, double now)
 {
 	return track->known && track->bad &&
 		   track->sampled_at - track->bad_since >= DEGRADED_SECONDS &&
-		   now - track->sampled_at <= STALE_SECONDS;
+		   now - track->sampled_at <= QUALITY_STALE_SECONDS;
 }
 
 /*

@@ -16,6 +16,16 @@
 
 #include <stdbool.h>
 
+/*
+ * Samples come every 5 s.  Two of one participant that come nearly at once are
+ * one; what was measured longer ago than three of them is not known any more.
+ */
+#define QUALITY_SECONDS_MIN	  2.5
+#define QUALITY_STALE_SECONDS 15
+
+/* A call below this is not one to be in. */
+#define QUALITY_DEGRADED_BELOW 40
+
 /* Each may be missing: not every browser can tell all of them. */
 typedef enum QualityMetric
 {

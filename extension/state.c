@@ -23,7 +23,9 @@
 #include "assignment.h"
 #include "harthio.h"
 #include "identity.h"
+#include "ladder.h"
 #include "participant.h"
+#include "quality_store.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(harthio_snapshot);
@@ -113,6 +115,9 @@ append_members(StringInfo json, uint64 row, uint64 version)
 	append_string(json, "initiatedBy", column_string(row, 6));
 	appendStringInfo(json, ",\"timestamp\":" INT64_FORMAT,
 					 unix_milliseconds(column_timestamp(row, 7)));
+	if (provider != NULL)
+		appendStringInfo(json, ",\"rung\":%d",
+						 rung_cap(quality_store_rung(column_string(row, 1)))->height);
 	if (provider != NULL && previous != NULL)
 	{
 		append_string(json, "failedProvider", previous);

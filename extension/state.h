@@ -8,7 +8,9 @@
  *	{"sessionId", "generation", "epoch", "version", "provider", "room",
  *	 "roomId", "reason", "initiatedBy", "timestamp"}
  *
- * and in an epoch that a switch made also "failedProvider" and "newProvider".
+ * as long as the session is open also "rung", the lines of the picture that
+ * everybody may send, and in an epoch that a switch made also "failedProvider"
+ * and "newProvider".
  * provider, room and roomId are null when the session has ended; roomId is
  * the older name of room; timestamp is in milliseconds since 1970.
  *

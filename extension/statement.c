@@ -99,3 +99,13 @@ column_string(uint64 row, int column)
 
 	return isnull ? NULL : TextDatumGetCString(value);
 }
+
+List *
+column_strings(uint64 rows, int column)
+{
+	List *strings = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		strings = lappend(strings, column_string(row, column));
+	return strings;
+}

@@ -40,4 +40,7 @@ extern TimestampTz column_timestamp(uint64 row, int column);
 /* A copy that lives as long as the SPI connection, or NULL for null. */
 extern char *column_string(uint64 row, int column);
 
+/* A column of all rows, as copies. */
+extern List *column_strings(uint64 rows, int column);
+
 #endif /* HARTHIO_STATEMENT_H */
