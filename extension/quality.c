@@ -108,8 +108,8 @@ leave_if_degraded(Assignment *current, const QualityView *view, const char *part
 	int epoch = current->epoch;
 	int members;
 
-	/* almost always: nobody to count the others for */
-	if (view->degraded == 0)
+	/* who is not bad has nothing to say against the provider */
+	if (!view->is_degraded)
 		return;
 	members = participant_members(current->session_id);
 	if (!quality_session_is_degraded(members, view->degraded) || !may_switch(current))

@@ -98,13 +98,19 @@ quality_find_member(const QualityKey *key)
 	return hash_search(members, key, HASH_FIND, NULL);
 }
 
+bool
+quality_is_counted(const QualityMember *member)
+{
+	return member->fresh && member->era == member->session->era;
+}
+
 /* Count the member in its session (1), or no more (-1). */
 static void
 count(const QualityMember *member, int sign)
 {
 	QualitySession *session = member->session;
 
-	if (!member->fresh || member->era != session->era)
+	if (!quality_is_counted(member))
 		return;
 	session->fresh += sign;
 	session->degraded += sign * member->degraded;

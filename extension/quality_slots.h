@@ -72,6 +72,9 @@ extern QualityMember  *quality_find_member(const QualityKey *key);
 extern QualityMember *quality_add_member(const QualityKey *key, double now);
 extern void			  quality_remove_member(QualityMember *member);
 
+/* Is it sampled recently, and with the present provider? */
+extern bool quality_is_counted(const QualityMember *member);
+
 /* Take a member out of its session's counts, to change what is counted of it. */
 extern void quality_uncount(const QualityMember *member);
 

@@ -146,6 +146,7 @@ look_at_member(const QualityMember *member, QualityView *view)
 	view->known = member->track.known && member->epoch == member->session->epoch;
 	view->quality = member->track.quality;
 	view->rung = member->ladder.place.rung;
+	view->is_degraded = member->degraded && quality_is_counted(member);
 }
 
 void

@@ -46,8 +46,9 @@ typedef struct QualityView
 	double quality;			/* of the participant, smoothed; if known */
 	Rung   rung;			/* that the participant needs */
 	Rung   session_rung;	/* that everybody is on */
+	bool   is_degraded;		/* the participant has been bad for long */
 	bool   untold;			/* clients have not been told of session_rung */
-	int	   degraded;		/* participants who have been bad for long */
+	int	   degraded;		/* how many participants have */
 	double session_quality; /* lower median of those with a recent sample */
 } QualityView;
 

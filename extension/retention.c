@@ -46,6 +46,7 @@ static Statement old_outcomes_statement = {
 static Statement forget_statements[] = {
 	{.text = "DELETE FROM harthio.outcome WHERE session_id = $1", .nargs = 1, .argtypes = {TEXTOID}},
 	{.text = "DELETE FROM harthio.participant WHERE session_id = $1", .nargs = 1, .argtypes = {TEXTOID}},
+	{.text = "DELETE FROM harthio.session_quality WHERE session_id = $1", .nargs = 1, .argtypes = {TEXTOID}},
 	{.text = "DELETE FROM harthio.vacancy WHERE session_id = $1", .nargs = 1, .argtypes = {TEXTOID}},
 };
 

@@ -6,7 +6,7 @@
 CREATE FUNCTION pg_temp.begin_case(session text, VARIADIC who text[]) RETURNS void LANGUAGE sql AS $$
 	UPDATE harthio.provider SET enabled = false;
 	INSERT INTO harthio.provider (provider, base_score, priority)
-		VALUES (session || '-1', 70, -2), (session || '-2', 60, -1);
+		VALUES (session || '-1', 80, -2), (session || '-2', 70, -1);
 	SELECT harthio_claim_provider(session, w) FROM unnest(who) w;
 $$;
 CREATE FUNCTION pg_temp.report(session text, seconds numeric, metrics jsonb, who text, at_epoch integer DEFAULT 1)
@@ -22,7 +22,8 @@ CREATE FUNCTION pg_temp.report_all(session text, first integer, last integer, me
 RETURNS TABLE (newest_epoch integer, switches bigint)
 LANGUAGE sql AS $$
 	SELECT max(r.epoch), count(*) FILTER (WHERE r.is_new)
-	  FROM generate_series(first, last, 5) t, unnest(who) w, LATERAL pg_temp.report(session, t, metrics, w, at_epoch) r;
+	  FROM (SELECT * FROM generate_series(first, last, 5) t, unnest(who) w ORDER BY t, w) o,
+		LATERAL pg_temp.report(session, t, metrics, w, at_epoch) r;
 $$;
 CREATE FUNCTION pg_temp.join(session text, VARIADIC who text[]) RETURNS void LANGUAGE sql AS $$
 	SELECT harthio_claim_provider(session, w) FROM unnest(who) w;
@@ -32,7 +33,7 @@ LANGUAGE sql AS $$
 	SELECT o.epoch, o.participant_id, o.success, o.verdict, o.provider, o.detail
 	  FROM harthio.outcome o WHERE o.session_id = session ORDER BY 1, 2;
 $$;
-CREATE TEMP VIEW scores AS SELECT provider, score, failures FROM harthio_providers() WHERE provider LIKE 'bad-%';
+CREATE TEMP VIEW scores AS SELECT provider, score, failures FROM harthio_providers() WHERE provider LIKE 'bad-%' ORDER BY provider;
 
 -- one bad member of three is that member's network
 SELECT pg_temp.begin_case('one', 'alice', 'bob', 'carol');
@@ -113,10 +114,10 @@ SELECT * FROM pg_temp.report_all('four', 100, 115, '{"video_loss": 7}', '{alice,
 
 -- better, but by no more than the threshold: a verdict, and everybody stays; until it is more
 SELECT pg_temp.begin_case('stay', 'alice', 'bob');
-SET harthio.switch_threshold = 30;
+SET harthio.switch_threshold = 40;
 SELECT * FROM pg_temp.report_all('stay', 0, 30, '{"video_loss": 7}', '{alice,bob}');
 SELECT epoch, participant_id, verdict FROM pg_temp.verdicts('stay');
-SET harthio.switch_threshold = 29;
+SET harthio.switch_threshold = 39;
 SELECT * FROM pg_temp.report('stay', 35, '{"video_loss": 7}', 'alice');
 SELECT epoch, participant_id, verdict FROM pg_temp.verdicts('stay');
 RESET harthio.switch_threshold;
@@ -136,10 +137,11 @@ SELECT * FROM pg_temp.report_all('low', 0, 15, '{"video_loss": 7}', '{alice,bob}
 SELECT provider, reason FROM harthio.assignment WHERE session_id = 'low' AND epoch = 2;
 RESET harthio.switch_threshold;
 
--- nowhere else to go
-SELECT pg_temp.begin_case('alone', 'alice', 'bob');
+-- nowhere else to go; who is well says nothing against the provider
+SELECT pg_temp.begin_case('alone', 'alice', 'bob', 'carol');
 UPDATE harthio.provider SET enabled = false WHERE provider = 'alone-2';
 SELECT newest_epoch, switches FROM pg_temp.report_all('alone', 0, 30, '{"video_loss": 7}', '{alice,bob}');
+SELECT epoch, provider FROM pg_temp.report('alone', 30, '{"video_loss": 0}', 'carol');
 SELECT epoch, participant_id, verdict FROM pg_temp.verdicts('alone');
 
 -- a transaction that is rolled back moves nobody

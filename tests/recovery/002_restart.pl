@@ -45,8 +45,14 @@ $node->poll_query_until('postgres',
   or die 'scores were not written down';
 # they are committed without waiting for the disk; this waits
 $node->safe_psql('postgres', 'CHECKPOINT');
+# what is measured is not written down before a participant leaves
+my $report = q{FROM harthio_report_quality('s', 2, '{"loss": 16}', 'bob')};
+is($node->safe_psql('postgres', "SELECT session_rung $report"), '360', 'a bad connection lowers the rung');
 $node->stop('immediate');
 $node->start;
+is($node->safe_psql('postgres', "SELECT harthio_session('s') ->> 'rung'"), '720',
+	'after a crash rungs begin at the top');
+is($node->safe_psql('postgres', "SELECT session_rung $report"), '360', 'and are found again');
 is(scores(), $learnt, 'a crash finds the scores that were written down');
 is($node->safe_psql('postgres', "SELECT epoch, provider FROM harthio_claim_provider('s', 'bob')"),
 	'2|p2p', 'and the session where it was');
