@@ -154,18 +154,6 @@ write_scores(void)
 	score_checkpoint_committed();
 }
 
-static void
-count_sessions(void)
-{
-	begin_work("counting sessions");
-	if (OidIsValid(get_extension_oid("harthio", true)))
-	{
-		score_ensure_loaded();
-		score_recount_sessions();
-	}
-	end_work();
-}
-
 /*
  * Sleep until there is something to do, for at most timeout milliseconds if
  * that is not negative.
@@ -199,7 +187,6 @@ run(SessionIdBuffer *ids)
 	TimestampTz written_at = GetCurrentTimestamp();
 	bool		resync = true;
 
-	count_sessions();
 	for (; !ShutdownRequestPending; resync = false)
 	{
 		long timeout = publish(ids, resync) ? GATHER_MS : -1;

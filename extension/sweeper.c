@@ -35,12 +35,14 @@
 #include "harthio.h"
 #include "lease.h"
 #include "retention.h"
+#include "score.h"
 #include "statement.h"
 #include "vacancy.h"
 
 PG_FUNCTION_INFO_V1(harthio_sweep);
 
 #define RESTART_SECONDS 1 /* after it has died */
+#define RECOUNT_SECONDS 600
 #define LOCK_TIMEOUT	"1s"
 #define AT_ONCE			0 /* a time long ago */
 
@@ -52,6 +54,29 @@ static const Sweep *const sweeps[] = {
 	&evacuation_sweep,
 };
 
+/*
+ * Not a sweep, but due by time as well: how many sessions are where is known
+ * only since the server started.
+ */
+static void
+recount(SweepBatch *batch)
+{
+	score_ensure_loaded();
+	score_recount_sessions();
+}
+
+static int
+recount_rest(void)
+{
+	return RECOUNT_SECONDS;
+}
+
+static const Sweep recounting = {
+	.activity = "counting sessions",
+	.find = recount,
+	.rest = recount_rest,
+};
+
 /* Where the worker is with each of them. */
 typedef struct Walk
 {
@@ -60,7 +85,7 @@ typedef struct Walk
 	SweepBatch	 batch;
 } Walk;
 
-static Walk walks[lengthof(sweeps)];
+static Walk walks[lengthof(sweeps) + 1];
 
 /* How the others reach the worker; the lock protects both fields. */
 typedef struct SweeperShared
@@ -308,8 +333,9 @@ wait_for_work(void)
 static void
 run(void)
 {
-	for (int i = 0; i < lengthof(walks); i++)
+	for (int i = 0; i < lengthof(sweeps); i++)
 		walks[i].sweep = sweeps[i];
+	walks[lengthof(sweeps)].sweep = &recounting;
 	begin_all_walks();
 	lease_start_grace();
 

@@ -55,6 +55,7 @@ SELECT count(*) FROM harthio.vacancy WHERE session_id LIKE 'sweep%';
 -- it can be claimed anew
 SELECT epoch, is_new, reason FROM harthio_claim_provider('sweep', 'carol');
 SELECT epoch FROM harthio_report_outcome('sweep', 3, true, participant_id => 'carol');
+SELECT session_rung FROM harthio_report_quality('sweep', 3, '{"rtt_ms": 40}', 'carol');
 SELECT epoch FROM harthio_end_session('sweep');
 SELECT epoch FROM harthio_report_outcome('sweep-open', 1, true, participant_id => 'alice');
 TABLE what_is_left;
@@ -75,6 +76,11 @@ RESET harthio.retention;
 -- or else it is gone, and can begin again
 SELECT * FROM harthio.sweep();
 TABLE what_is_left;
+-- from every table that knows sessions
+SELECT format('SELECT %L AS "table" FROM %s WHERE session_id = %L', c.oid::regclass, c.oid::regclass, 'sweep')
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+ WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind = 'r' AND a.attname = 'session_id'
+ ORDER BY c.relname \gexec
 SELECT epoch, is_new, reason FROM harthio_claim_provider('sweep', 'carol');
 
 -- more than fit into one batch

@@ -67,12 +67,14 @@ my $open = $node->safe_psql('postgres', $breakers);
 like($open, qr/daily\|open\|failures\|./, 'three failures open a breaker');
 $node->restart;
 is($node->safe_psql('postgres', $breakers), $open, 'a restart finds it open');
-is($node->safe_psql('postgres', 'SELECT provider, sessions FROM harthio.provider_scores() ORDER BY provider'),
+$node->poll_query_until('postgres', q{
+	SELECT provider, sessions FROM harthio.provider_scores() ORDER BY provider},
 	$node->safe_psql('postgres', q{
 		SELECT provider, count(*) FROM (SELECT DISTINCT ON (session_id) provider FROM harthio.assignment
 		                                 ORDER BY session_id, epoch DESC) newest
-		 GROUP BY provider ORDER BY provider}),
-	'and counts the sessions of each provider');
+		 GROUP BY provider ORDER BY provider}))
+  or die 'the sessions were not counted';
+pass('and the sessions of each provider are counted');
 $learnt = scores();
 
 # the publisher can be ended like any backend
