@@ -147,6 +147,7 @@ COMMENT ON COLUMN harthio.provider_score.successes IS 'success verdicts';
 COMMENT ON COLUMN harthio.provider_score.failures IS 'failure verdicts';
 COMMENT ON COLUMN harthio.provider_score.last_success_at IS 'last success verdict';
 COMMENT ON COLUMN harthio.provider_score.last_failure_at IS 'last failure verdict';
+COMMENT ON COLUMN harthio.provider_score.provider IS 'that it is about';
 
 CREATE TABLE harthio.score_history (
 	provider text COLLATE "C" NOT NULL REFERENCES harthio.provider ON DELETE CASCADE,
@@ -157,6 +158,7 @@ CREATE TABLE harthio.score_history (
 COMMENT ON TABLE harthio.score_history IS 'Scores over time: the last one of each minute in which something was learnt, for seven days';
 COMMENT ON COLUMN harthio.score_history.minute IS 'its beginning';
 COMMENT ON COLUMN harthio.score_history.score IS '0 to 100, higher is better';
+COMMENT ON COLUMN harthio.score_history.provider IS 'that it is about';
 
 CREATE TABLE harthio.assignment (
 	session_id text COLLATE "C" NOT NULL,
@@ -180,6 +182,7 @@ COMMENT ON COLUMN harthio.assignment.reason IS 'claimed, reopened, failed, evacu
 COMMENT ON COLUMN harthio.assignment.claimed_by IS 'participant who caused this epoch';
 COMMENT ON COLUMN harthio.assignment.generation IS 'timeline of the database when the row was written';
 COMMENT ON COLUMN harthio.assignment.scope IS 'kind of network, see harthio.scope';
+COMMENT ON COLUMN harthio.assignment.assigned_at IS 'when the epoch was made';
 
 CREATE TABLE harthio.participant (
 	session_id text COLLATE "C" NOT NULL,
@@ -199,6 +202,8 @@ COMMENT ON COLUMN harthio.participant.participant_id IS 'the JWT''s sub, or as g
 COMMENT ON COLUMN harthio.participant.info IS 'what the participant said of itself when it joined';
 COMMENT ON COLUMN harthio.participant.left_at IS 'null while the device is there';
 COMMENT ON COLUMN harthio.participant.lost IS 'it left only because no notifier had it any more; attached again before the session ends it is present again';
+COMMENT ON COLUMN harthio.participant.session_id IS 'one call';
+COMMENT ON COLUMN harthio.participant.joined_at IS 'when the participant, or this device, last came';
 
 CREATE TABLE harthio.outcome (
 	session_id text COLLATE "C" NOT NULL,
@@ -220,6 +225,11 @@ COMMENT ON COLUMN harthio.outcome.counted IS 'of a member, about the epoch that 
 COMMENT ON COLUMN harthio.outcome.provider IS 'the provider of that epoch';
 COMMENT ON COLUMN harthio.outcome.connect_ms IS 'time from the claim to the connection, in milliseconds';
 COMMENT ON COLUMN harthio.outcome.detail IS 'what the participant said of it';
+COMMENT ON COLUMN harthio.outcome.session_id IS 'one call';
+COMMENT ON COLUMN harthio.outcome.epoch IS 'that the report is about';
+COMMENT ON COLUMN harthio.outcome.participant_id IS 'who reports';
+COMMENT ON COLUMN harthio.outcome.success IS 'it connected; false: it failed';
+COMMENT ON COLUMN harthio.outcome.reported_at IS 'when the report came';
 
 CREATE TABLE harthio.session_quality (
 	session_id text COLLATE "C" NOT NULL,
@@ -251,6 +261,8 @@ COMMENT ON COLUMN harthio.session_quality.max_quality IS 'at its highest';
 COMMENT ON COLUMN harthio.session_quality.drops IS 'times that it fell below 40';
 COMMENT ON COLUMN harthio.session_quality.switches IS 'provider switches of the session while it was there';
 COMMENT ON COLUMN harthio.session_quality.lowest_rung IS 'lowest rung that it needed: lines of the picture, 0 is audio only';
+COMMENT ON COLUMN harthio.session_quality.session_id IS 'one call';
+COMMENT ON COLUMN harthio.session_quality.participant_id IS 'who was measured';
 
 --
 -- Leases of notifiers, and what the sweeper has to look after
@@ -261,6 +273,7 @@ CREATE TABLE harthio.node (
 );
 COMMENT ON TABLE harthio.node IS 'Notifiers that hold a lease; not renewed for harthio.leave_grace it is taken away';
 COMMENT ON COLUMN harthio.node.node_id IS 'one life of a notifier: another one after each start';
+COMMENT ON COLUMN harthio.node.renewed_at IS 'when the notifier last said that it is alive';
 
 CREATE TABLE harthio.attachment (
 	session_id text COLLATE "C" NOT NULL,
@@ -272,6 +285,9 @@ CREATE TABLE harthio.attachment (
 CREATE INDEX attachment_detached ON harthio.attachment (session_id, detached_at) WHERE detached_at IS NOT NULL;
 COMMENT ON TABLE harthio.attachment IS 'At which notifiers participants are; who has been at none for harthio.leave_grace leaves';
 COMMENT ON COLUMN harthio.attachment.detached_at IS 'null while the participant is there';
+COMMENT ON COLUMN harthio.attachment.session_id IS 'which may not have been claimed yet';
+COMMENT ON COLUMN harthio.attachment.participant_id IS 'who is connected';
+COMMENT ON COLUMN harthio.attachment.node_id IS 'notifier at which';
 
 CREATE TABLE harthio.vacancy (
 	session_id text COLLATE "C" PRIMARY KEY,
@@ -279,6 +295,7 @@ CREATE TABLE harthio.vacancy (
 );
 COMMENT ON TABLE harthio.vacancy IS 'Sessions that somebody has left; after harthio.session_ttl they end if nobody is there';
 COMMENT ON COLUMN harthio.vacancy.since IS 'when the last one left';
+COMMENT ON COLUMN harthio.vacancy.session_id IS 'one call';
 
 CREATE TABLE harthio.evacuation (
 	provider text COLLATE "C" PRIMARY KEY REFERENCES harthio.provider ON DELETE CASCADE,
@@ -293,6 +310,8 @@ COMMENT ON COLUMN harthio.evacuation.requested_by IS 'who asked for it; the epoc
 COMMENT ON COLUMN harthio.evacuation.sessions IS 'how many were on the provider when it started';
 COMMENT ON COLUMN harthio.evacuation.moved IS 'how many the sweeper has moved so far; others may move by themselves';
 COMMENT ON COLUMN harthio.evacuation.finished_at IS 'null while there are, or may be, sessions on the provider';
+COMMENT ON COLUMN harthio.evacuation.provider IS 'that is being left';
+COMMENT ON COLUMN harthio.evacuation.started_at IS 'when it was asked for';
 
 --
 -- A dump has what the tables hold
@@ -525,6 +544,17 @@ COMMENT ON COLUMN harthio.provider_stats.connect_ms_p50 IS 'median time to conne
 COMMENT ON COLUMN harthio.provider_stats.connect_ms_p95 IS 'what 95 of 100 did not exceed';
 COMMENT ON COLUMN harthio.provider_stats.probe_ok IS 'the last health check';
 COMMENT ON COLUMN harthio.provider_stats.score_history IS '[minute, score] pairs of the last day, for the minutes in which something was learnt';
+COMMENT ON COLUMN harthio.provider_stats.provider IS 'name';
+COMMENT ON COLUMN harthio.provider_stats.enabled IS 'false: takes no new sessions';
+COMMENT ON COLUMN harthio.provider_stats.priority IS 'decides between equal scores: the lower number wins';
+COMMENT ON COLUMN harthio.provider_stats.base_score IS 'score before anything was learnt';
+COMMENT ON COLUMN harthio.provider_stats.max_sessions IS 'sessions that it carries at a time; null: no limit';
+COMMENT ON COLUMN harthio.provider_stats.band IS 'excellent from 80, good from 60, poor from 40, failed below';
+COMMENT ON COLUMN harthio.provider_stats.open_until IS 'null unless the breaker is open';
+COMMENT ON COLUMN harthio.provider_stats.last_success_at IS 'last success verdict';
+COMMENT ON COLUMN harthio.provider_stats.last_failure_at IS 'last failure verdict';
+COMMENT ON COLUMN harthio.provider_stats.probe_latency_ms IS 'how long it took, in milliseconds';
+COMMENT ON COLUMN harthio.provider_stats.probed_at IS 'when it was';
 
 CREATE VIEW harthio.session_overview AS
 SELECT a.session_id, a.epoch, a.provider, a.room, a.reason, a.claimed_by, a.assigned_at, a.scope,
@@ -543,6 +573,14 @@ COMMENT ON VIEW harthio.session_overview IS 'Each session that has not ended: wh
 COMMENT ON COLUMN harthio.session_overview.opened_at IS 'when it was claimed, or claimed anew after an end';
 COMMENT ON COLUMN harthio.session_overview.switches IS 'epochs since then';
 COMMENT ON COLUMN harthio.session_overview.participants IS 'present';
+COMMENT ON COLUMN harthio.session_overview.session_id IS 'one call';
+COMMENT ON COLUMN harthio.session_overview.epoch IS 'the current one';
+COMMENT ON COLUMN harthio.session_overview.provider IS 'where the session is';
+COMMENT ON COLUMN harthio.session_overview.room IS 'where on that provider';
+COMMENT ON COLUMN harthio.session_overview.reason IS 'why it is there';
+COMMENT ON COLUMN harthio.session_overview.claimed_by IS 'participant who caused this epoch';
+COMMENT ON COLUMN harthio.session_overview.assigned_at IS 'since when';
+COMMENT ON COLUMN harthio.session_overview.scope IS 'kind of network, see harthio.scope';
 
 CREATE VIEW harthio.asymmetry AS
 WITH confirmed AS (
@@ -561,6 +599,12 @@ JOIN confirmed ahead ON ahead.session_id = behind.session_id AND ahead.epoch > b
 COMMENT ON VIEW harthio.asymmetry IS 'Pairs of participants, both present, who last reported that they connected in different epochs; empty but for the moment of a switch';
 COMMENT ON COLUMN harthio.asymmetry.behind IS 'participant who has not connected in the later epoch yet';
 COMMENT ON COLUMN harthio.asymmetry.lasting IS 'since the other one has';
+COMMENT ON COLUMN harthio.asymmetry.session_id IS 'one call';
+COMMENT ON COLUMN harthio.asymmetry.behind_epoch IS 'in which that one last connected';
+COMMENT ON COLUMN harthio.asymmetry.behind_provider IS 'of that epoch';
+COMMENT ON COLUMN harthio.asymmetry.ahead IS 'participant who has connected in a later epoch';
+COMMENT ON COLUMN harthio.asymmetry.ahead_epoch IS 'which that is';
+COMMENT ON COLUMN harthio.asymmetry.ahead_provider IS 'of that epoch';
 
 CREATE VIEW harthio.activity AS SELECT * FROM harthio.activity_now();
 COMMENT ON VIEW harthio.activity IS 'What has happened since the server started, and how far the publisher is behind';
@@ -578,6 +622,9 @@ COMMENT ON COLUMN harthio.activity.publisher_lag_ms IS 'for how long the oldest 
 COMMENT ON COLUMN harthio.activity.batches IS 'transactions in which the publisher notified';
 COMMENT ON COLUMN harthio.activity.last_batch IS 'changes in the last one';
 COMMENT ON COLUMN harthio.activity.last_batch_lag_ms IS 'from the commit of its first change to its own';
+COMMENT ON COLUMN harthio.activity.ring_size IS 'changes that fit into the ring';
+COMMENT ON COLUMN harthio.activity.largest_batch IS 'changes in the largest one';
+COMMENT ON COLUMN harthio.activity.last_published_at IS 'when the publisher last notified; null: not yet';
 
 -- refuse a server that is not prepared now, not at the first call
 SELECT harthio.protocol_version();

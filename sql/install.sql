@@ -68,7 +68,7 @@ SELECT c.relname, r.role
 -- everything says what it is
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
  WHERE c.relnamespace = 'harthio'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0
-   AND obj_description(c.oid, 'pg_class') IS NULL;
+   AND (obj_description(c.oid, 'pg_class') IS NULL OR col_description(c.oid, a.attnum) IS NULL) AND NOT a.attisdropped;
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
  WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'harthio')
    AND d.classid = 'pg_proc'::regclass AND obj_description(p.oid, 'pg_proc') IS NULL;
