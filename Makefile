@@ -57,13 +57,13 @@ EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
 REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views hostile_schema \
-	devices leases sweep evacuation quality quality_switch quality_summary
-REGRESS_OPTS = --dbname=harthio_regression --use-existing
+	devices leases sweep evacuation quality quality_switch quality_summary finish
+REGRESS_OPTS = --use-existing
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read \
 	join_expire join_retention leave_reload attach_lose evacuate_race quality_quality
 TAP_TESTS = 1
 PROVE_TESTS = tests/recovery/*.pl
-ISOLATION_OPTS = --inputdir=tests/isolation --dbname=harthio_regression --use-existing
+ISOLATION_OPTS = --inputdir=tests/isolation --use-existing
 
 # bitcode would inline nothing here: the work is done by SPI
 override with_llvm = no
@@ -74,6 +74,9 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+# make installcheck wants a server with the settings of tests/server.conf
+CONTRIB_TESTDB = harthio_regression
+ISOLATION_TESTDB = harthio_regression
 else
 all install installcheck:
 	@echo "PostgreSQL's server headers are missing; make run and make test install them" >&2

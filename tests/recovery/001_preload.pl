@@ -34,6 +34,8 @@ for my $call (
 	"harthio_end_session('s')",             "harthio_session('s')",
 	"harthio_providers()",                  "harthio_authorize('s')",
 	"harthio_snapshot('{s}')",              "harthio.protocol_version()",
+	"harthio_report_quality('s', 1, '{}')", "harthio_report_probe('daily', true)",
+	"harthio.activity_now()",               "harthio.provider_scores()",
 	"harthio_attach('n', 's', '{}')",       "harthio_renew_lease('n')",
 	"harthio_evacuate_provider('daily')",   "harthio_drain_provider('daily')",
 	"harthio_enable_provider('daily')",     "harthio.sweep()")

@@ -8,7 +8,7 @@ use Time::HiRes qw(usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "harthio.database = 'postgres'\nharthio.ring_size = 16");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'harthio'\nharthio.database = 'postgres'\nharthio.ring_size = 16");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION harthio');
 

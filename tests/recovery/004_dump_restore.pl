@@ -9,7 +9,7 @@ sub server
 {
 	my $node = PostgreSQL::Test::Cluster->new(shift);
 	$node->init;
-	$node->append_conf('postgresql.conf', "harthio.database = 'calls'\nharthio.score_half_life = 0");
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'harthio'\nharthio.database = 'calls'\nharthio.score_half_life = 0");
 	$node->start;
 	return $node;
 }

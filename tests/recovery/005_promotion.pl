@@ -7,7 +7,7 @@ use Test::More;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', "harthio.database = 'postgres'\nharthio.score_half_life = 0");
+$primary->append_conf('postgresql.conf', "shared_preload_libraries = 'harthio'\nharthio.database = 'postgres'\nharthio.score_half_life = 0");
 $primary->start;
 $primary->safe_psql('postgres', q{
 	CREATE EXTENSION harthio;

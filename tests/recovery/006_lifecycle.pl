@@ -8,6 +8,7 @@ use Test::More;
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', q{
+shared_preload_libraries = 'harthio'
 harthio.database = 'postgres'
 harthio.sweep_interval = '1s'
 harthio.leave_grace = '2s'
