@@ -32,8 +32,8 @@ admission_refuse_join(struct connection *connection, struct slice join_ref,
 	buffer_free(&response);
 }
 
-static void
-refuse_channel(struct channel *channel, const char *reason)
+void
+admission_refuse(struct channel *channel, const char *reason)
 {
 	admission_refuse_join(channel->connection, channel->join_ref,
 						  channel->reply_ref, channel->topic, reason);
@@ -62,11 +62,13 @@ admit_join(struct channel *channel)
 											  buffer_slice(&response)));
 	buffer_free(&response);
 	buffer_free(&channel->bindings);
-	if (channel->wants_rows)
-		channel_send_system(channel, "postgres_changes",
-							"Row changes are not offered by this server");
 	hub_enter(&connection->loop->hub, &channel->member, channel->topic,
 			  channel->session);
+	if (channel->presence)
+		channel_send_presence_state(channel);
+	if (channel->wants_rows)
+		channel_send_system(channel, "postgres_changes", "error",
+							"Row changes are not offered by this server");
 	hub_send_state(&channel->member);
 	log_debug("channel", "id=%llu event=joined topic=%s",
 			  (unsigned long long) connection->id, log_slice(channel->topic));
@@ -85,7 +87,7 @@ admit(struct channel *channel)
 static void
 forbid(struct channel *channel, const char *message)
 {
-	char text[REASON_MAX_BYTES];
+	char text[REASON_MAX_BYTES + 16];
 
 	if (channel->joined)
 	{
@@ -93,7 +95,7 @@ forbid(struct channel *channel, const char *message)
 		return;
 	}
 	snprintf(text, sizeof(text), "Unauthorized: %s", message);
-	refuse_channel(channel, text);
+	admission_refuse(channel, text);
 }
 
 static void
@@ -122,7 +124,7 @@ postpone(struct channel *channel)
 		channel->token_hash = 0;
 		return;
 	}
-	refuse_channel(channel, "UnableToConnectToProject: " NO_DATABASE);
+	admission_refuse(channel, "UnableToConnectToProject: " NO_DATABASE);
 }
 
 static void
@@ -150,19 +152,32 @@ on_answer(void *owner, const struct database_answer *answer)
 	}
 }
 
+static void
+ask_database(struct channel *channel)
+{
+	channel->request = database_authorize(channel->connection->loop->database,
+										  hub_session_id(channel->session),
+										  channel->new_claims.json,
+										  on_answer, channel);
+}
+
+/*
+ * The database decides about sessions, whether the client takes them for private
+ * or not.  Nobody has a right to any other private channel, because there are no
+ * policies that could give it: this is the place to ask them.
+ */
 void
 admission_ask(struct channel *channel)
 {
 	if (channel->request != NULL)
 		database_cancel(channel->request);
 	channel->request = NULL;
-	if (channel->session == NULL)
-	{
+	if (channel->session != NULL)
+		ask_database(channel);
+	else if (channel->private)
+		forbid_topic(channel);
+	else if (!channel->connection->loop->public_channels)
+		admission_refuse(channel, "PrivateOnly: This project only allows private channels");
+	else
 		admit(channel);
-		return;
-	}
-	channel->request = database_authorize(channel->connection->loop->database,
-										  hub_session_id(channel->session),
-										  channel->new_claims.json,
-										  on_answer, channel);
 }

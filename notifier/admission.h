@@ -9,10 +9,13 @@
 
 /*
  * Decide on the channel's new claims.  A channel about a session waits for the
- * database; any other is admitted at once.  A question that is still open is
- * replaced.  May free the channel, at once or later.
+ * database; any other is admitted or refused at once.  A question that is still
+ * open is replaced.  May free the channel, at once or later.
  */
 void admission_ask(struct channel *channel);
+
+/* Answer a join that has got a channel, and free that. */
+void admission_refuse(struct channel *channel, const char *reason);
 
 /* Answer a join that got no further than this. */
 void admission_refuse_join(struct connection *connection, struct slice join_ref,

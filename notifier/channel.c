@@ -4,6 +4,7 @@
  */
 #include "channel.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,6 +84,8 @@ channel_free(struct channel *channel)
 	claims_free(&channel->claims);
 	claims_free(&channel->new_claims);
 	buffer_free(&channel->bindings);
+	free(channel->participant);
+	free((char *) channel->key.data);
 	free((char *) channel->topic.data);
 	free((char *) channel->join_ref.data);
 	free((char *) channel->reply_ref.data);
@@ -98,6 +101,19 @@ channel_free_all(struct connection *connection)
 		channel_free(hash_holder(entry, struct channel, entry));
 }
 
+char *
+channel_subject_of(const struct claims *claims)
+{
+	json_t	   *json = json_loads(claims->json, 0, NULL);
+	const char *subject = json_string_value(json_object_get(json, "sub"));
+	char	   *copy = NULL;
+
+	if (subject != NULL && *subject != '\0')
+		copy = memory_copy(subject, strlen(subject));
+	json_decref(json);
+	return copy;
+}
+
 void
 channel_renew(struct channel *channel)
 {
@@ -106,6 +122,9 @@ channel_renew(struct channel *channel)
 	claims_free(&channel->claims);
 	channel->claims = channel->new_claims;
 	channel->new_claims = (struct claims){0};
+	free(channel->participant);
+	channel->participant = channel_subject_of(&channel->claims);
+	channel->member.participant = channel->participant;
 	if (connection->next_expiry == 0 ||
 		channel->claims.expires < connection->next_expiry)
 		connection->next_expiry = channel->claims.expires;
@@ -125,19 +144,38 @@ send_push(struct channel *channel, struct slice ref, const char *event,
 
 void
 channel_send_system(struct channel *channel, const char *extension,
-					const char *message)
+					const char *status, const char *message)
 {
 	struct buffer payload = {0};
 
 	buffer_append_text(&payload, "{\"extension\":");
 	buffer_append_json_string(&payload, slice_text(extension));
-	buffer_append_text(&payload, ",\"status\":\"error\",\"message\":");
+	buffer_append_text(&payload, ",\"status\":");
+	buffer_append_json_string(&payload, slice_text(status));
+	buffer_append_text(&payload, ",\"message\":");
 	buffer_append_json_string(&payload, slice_text(message));
 	buffer_append_text(&payload, ",\"channel\":");
 	buffer_append_json_string(&payload, channel_subtopic(channel));
 	buffer_append_text(&payload, "}");
 	send_push(channel, SLICE("null"), "system", buffer_slice(&payload));
 	buffer_free(&payload);
+}
+
+void
+channel_send_presence_state(struct channel *channel)
+{
+	send_push(channel, SLICE("null"), "presence_state",
+			  hub_hear_presence(&channel->member));
+}
+
+void
+channel_announce_end(struct connection *connection)
+{
+	struct hash_entry *entry = NULL;
+
+	while ((entry = hash_map_next(&connection->channels, entry)) != NULL)
+		channel_send_system(hash_holder(entry, struct channel, entry), "system", "ok",
+							"Server requested disconnect");
 }
 
 void
@@ -160,7 +198,7 @@ channel_fail(struct channel *channel, unsigned code, const char *message)
 	log_info("channel", "id=%llu event=failed topic=%s code=%u reason=%s",
 			 (unsigned long long) channel->connection->id,
 			 log_slice(channel->topic), code, log_text(message));
-	channel_send_system(channel, "system", message);
+	channel_send_system(channel, "system", "error", message);
 	snprintf(opening, sizeof(opening), "{\"code\":%u,\"reason\":", code);
 	buffer_append_text(&payload, opening);
 	buffer_append_json_string(&payload, slice_text(message));

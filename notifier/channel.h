@@ -15,8 +15,7 @@
 #include "database.h"
 #include "hub.h"
 
-#define CHANNELS_PER_CONNECTION 100
-#define TOPIC_PREFIX			"realtime:"
+#define TOPIC_PREFIX "realtime:"
 
 /* The codes that a failed channel shows its client, in the range for "rejoin". */
 #define CHANNEL_CODE_TOKEN	   4401
@@ -24,22 +23,26 @@
 
 struct channel
 {
-	struct hash_entry		 entry;		 /* in the connection, by topic */
-	struct hub_member		 member;	 /* our place in the room, once joined */
-	struct connection		*connection; /* whose channel */
-	struct hub_session		*session;	 /* what the topic is about; NULL: nothing */
-	struct slice			 topic;		 /* with its prefix; the bytes are ours */
-	struct slice			 join_ref;	 /* JSON; the bytes are ours */
-	struct slice			 reply_ref;	 /* JSON: what the join's reply must echo; ours */
-	struct buffer			 bindings;	 /* JSON array: row changes asked for, with ids */
-	bool					 wants_rows; /* and there was at least one */
-	bool					 joined;	 /* the join was answered with ok */
-	bool					 ack;		 /* reply to each broadcast */
-	bool					 self;		 /* hears its own broadcasts */
-	struct claims			 claims;	 /* of the token in force */
-	struct claims			 new_claims; /* of the token that the request is about */
-	uint64_t				 token_hash; /* of the last token that verified */
-	struct database_request *request;	 /* what the database still owes us */
+	struct hash_entry	entry;			  /* in the connection, by topic */
+	struct hub_member	member;			  /* our place in the room, once joined */
+	struct connection  *connection;		  /* whose channel */
+	struct hub_session *session;		  /* what the topic is about; NULL: nothing */
+	struct slice		topic;			  /* with its prefix; the bytes are ours */
+	struct slice		join_ref;		  /* JSON; the bytes are ours */
+	struct slice		reply_ref;		  /* JSON: what the join's reply must echo; ours */
+	struct buffer		bindings;		  /* JSON array: row changes asked for, with ids */
+	bool				wants_rows;		  /* and there was at least one */
+	bool				joined;			  /* the join was answered with ok */
+	bool				ack;			  /* reply to each broadcast */
+	bool				self;			  /* hears its own broadcasts */
+	bool private;						  /* the client takes it for a private one */
+	bool					 presence;	  /* wants to hear who is there */
+	struct slice			 key;		  /* under which it is present; ours */
+	char					*participant; /* the subject of the claims; NULL: none */
+	struct claims			 claims;	  /* of the token in force */
+	struct claims			 new_claims;  /* of the token that the request is about */
+	uint64_t				 token_hash;  /* of the last token that verified */
+	struct database_request *request;	  /* what the database still owes us */
 };
 
 struct channel *channel_find(struct connection *connection, struct slice topic);
@@ -57,6 +60,9 @@ bool channel_session_id(struct slice topic, struct slice *id);
 /* The topic as people know it: without its prefix. */
 struct slice channel_subtopic(const struct channel *channel);
 
+/* The subject of the claims, to be freed; NULL if they have none. */
+char *channel_subject_of(const struct claims *claims);
+
 /* Take "new_claims" into force. */
 void channel_renew(struct channel *channel);
 
@@ -67,7 +73,13 @@ void channel_end(struct channel *channel);
 void channel_fail(struct channel *channel, unsigned code, const char *message);
 
 void channel_send_system(struct channel *channel, const char *extension,
-						 const char *message);
+						 const char *status, const char *message);
+
+/* Tell who is there, and from now on also who comes and goes. */
+void channel_send_presence_state(struct channel *channel);
+
+/* Tell all that it is the server who ends the connection. */
+void channel_announce_end(struct connection *connection);
 
 /* Fail every channel whose token has run out. */
 void channel_expire_all(struct connection *connection);

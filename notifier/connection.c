@@ -85,7 +85,7 @@ log_closed(const struct connection *connection)
 	log_info("connection",
 			 "id=%llu event=closed code=%u reason=%s age_ms=%llu "
 			 "messages_in=%llu bytes_in=%llu messages_out=%llu bytes_out=%llu "
-			 "malformed=%llu unsent=%zu",
+			 "malformed=%llu refused=%llu unsent=%zu",
 			 (unsigned long long) connection->id, connection->close_code,
 			 log_text(reason),
 			 (unsigned long long) (uv_now(&connection->loop->uv) -
@@ -95,20 +95,75 @@ log_closed(const struct connection *connection)
 			 (unsigned long long) connection->messages_out,
 			 (unsigned long long) connection->bytes_out,
 			 (unsigned long long) connection->malformed,
-			 connection->queue_count);
+			 (unsigned long long) connection->refused, connection->queue_count);
 }
 
 void
 connection_free(struct connection *connection)
 {
+	struct limiter *limiter = &connection->loop->limiter;
+
 	log_closed(connection);
+	/* Nothing can be sent any more. */
+	connection->state = CONNECTION_CLOSING;
 	channel_free_all(connection);
+	tally_leave(&limiter->addresses, connection->address);
+	tally_leave(&limiter->subjects, connection->subject);
 	hash_map_free(&connection->channels);
 	queue_clear(connection);
 	buffer_free(&connection->incoming);
 	free(connection->apikey);
 	loop_remove_connection(connection->loop, connection);
 	free(connection);
+}
+
+void
+connection_refuse(struct connection *connection, enum limit limit)
+{
+	connection->refused++;
+	connection->loop->limiter.refused[limit]++;
+	if (connection->limits_logged & 1U << limit)
+		return;
+	connection->limits_logged |= 1U << limit;
+	log_info("connection", "id=%llu event=refused limit=%s",
+			 (unsigned long long) connection->id, limit_name(limit));
+}
+
+bool
+connection_take(struct connection *connection, enum rate_kind kind)
+{
+	static const enum limit limits[RATE_COUNT] = {
+		[RATE_JOINS] = LIMIT_JOINS,
+		[RATE_MESSAGES] = LIMIT_MESSAGES,
+		[RATE_PRESENCE_CALLS] = LIMIT_PRESENCE_CALLS,
+	};
+	struct loop *loop = connection->loop;
+
+	if (limiter_take(&loop->limiter, connection->rates, kind, 1, uv_now(&loop->uv)))
+		return true;
+	connection_refuse(connection, limits[kind]);
+	return false;
+}
+
+bool
+connection_set_subject(struct connection *connection, const char *subject)
+{
+	struct limiter *limiter = &connection->loop->limiter;
+	struct slice	name = slice_text(subject);
+	struct tally   *tally;
+
+	if (subject == NULL || (connection->subject != NULL &&
+							slice_equal(connection->subject->entry.key, name)))
+		return true;
+	tally = tally_enter(&limiter->subjects, name, limiter->limits.subject_connections);
+	if (tally == NULL)
+	{
+		connection_refuse(connection, LIMIT_SUBJECT);
+		return false;
+	}
+	tally_leave(&limiter->subjects, connection->subject);
+	connection->subject = tally;
+	return true;
 }
 
 /*
@@ -123,8 +178,9 @@ connection_receive(struct connection *connection, struct slice bytes,
 
 	if (connection->state != CONNECTION_OPEN)
 		return;
-	if (bytes.length > CONNECTION_MESSAGE_MAX - incoming->length)
+	if (bytes.length > connection->loop->limiter.limits.message_bytes - incoming->length)
 	{
+		connection_refuse(connection, LIMIT_MESSAGE_BYTES);
 		connection_close(connection, CLOSE_TOO_BIG, "message is too big");
 		return;
 	}
@@ -157,11 +213,11 @@ ask_writeable(struct connection *connection)
 static void
 close_slow_reader(struct connection *connection)
 {
-	connection->loop->slow_readers++;
+	connection_refuse(connection, LIMIT_QUEUE);
 	log_warning("connection", "id=%llu event=slow_reader frames=%zu bytes=%zu so_far=%llu",
 				(unsigned long long) connection->id, connection->queue_count,
 				connection->queue_bytes,
-				(unsigned long long) connection->loop->slow_readers);
+				(unsigned long long) connection->loop->limiter.refused[LIMIT_QUEUE]);
 	queue_clear(connection);
 	connection_close(connection, CLOSE_TRY_LATER, "client reads too slowly");
 }
@@ -184,10 +240,12 @@ queue_push(struct connection *connection, struct frame *frame)
 void
 connection_send(struct connection *connection, struct frame *frame)
 {
+	const struct limits *limits = &connection->loop->limiter.limits;
+
 	if (connection->state != CONNECTION_OPEN)
 		return;
-	if (connection->queue_count >= CONNECTION_QUEUE_MAX_FRAMES ||
-		connection->queue_bytes >= CONNECTION_QUEUE_MAX_BYTES)
+	if (connection->queue_count >= limits->queue_messages ||
+		connection->queue_bytes >= limits->queue_bytes)
 		close_slow_reader(connection);
 	else
 		queue_push(connection, frame_retain(frame));
@@ -265,6 +323,8 @@ connection_close(struct connection *connection, unsigned code, const char *reaso
 {
 	if (connection->state == CONNECTION_CLOSING)
 		return;
+	if (code == CLOSE_RESTART)
+		channel_announce_end(connection);
 	connection->state = CONNECTION_CLOSING;
 	connection->close_code = code;
 	connection->close_reason = reason;

@@ -16,17 +16,14 @@
 #include "buffer.h"
 #include "frame.h"
 #include "hash_map.h"
+#include "limiter.h"
 #include "phoenix.h"
 
 struct lws;
 struct loop;
 
-/* The largest message a client may send, and what may wait for one client. */
-#define CONNECTION_MESSAGE_MAX		5000000
-#define CONNECTION_QUEUE_MAX_FRAMES 4096
-#define CONNECTION_QUEUE_MAX_BYTES	((size_t) 8 * 1024 * 1024)
-
 /* Close codes of RFC 6455 and IANA's registry that we use. */
+#define CLOSE_NOT_TEXT	1007
 #define CLOSE_TOO_BIG	1009
 #define CLOSE_RESTART	1012
 #define CLOSE_TRY_LATER 1013
@@ -72,11 +69,29 @@ struct connection
 	uint64_t messages_out;
 	uint64_t bytes_out;
 	uint64_t malformed;
+	uint64_t refused; /* because of a limit */
+
+	struct rate	  rates[RATE_COUNT]; /* what of its own rates is used */
+	unsigned	  limits_logged;	 /* bits: limits whose refusal is in the log */
+	struct tally *address;			 /* the others of its address */
+	struct tally *subject;			 /* the others of its subject; NULL: no one's */
 };
 
 struct connection *connection_new(struct loop *loop, struct lws *wsi,
 								  enum phoenix_version version);
 void			   connection_free(struct connection *connection);
+
+/*
+ * The connection asked for more than this limit allows: count it, and log the
+ * first time.  The caller tells the client.
+ */
+void connection_refuse(struct connection *connection, enum limit limit);
+
+/* Is there room for one more of this rate?  If not, it was refused. */
+bool connection_take(struct connection *connection, enum rate_kind kind);
+
+/* It acts as this subject from now on.  False: that has too many connections. */
+bool connection_set_subject(struct connection *connection, const char *subject);
 
 /* Some bytes of a message came in. */
 void connection_receive(struct connection *connection, struct slice bytes,

@@ -33,13 +33,27 @@ struct hub_room
 	struct hub_room	   *previous;						/* in the session */
 	struct frame	   *state_frames[PHOENIX_VERSIONS]; /* the session's state,
 													 * once it was needed */
+	struct presence_set presences;						/* what members show */
+	struct hub_room	   *next_changed;					/* in the hub's list */
+	struct hub_room	  **changed_place;					/* what points to us there; NULL:
+														 * we are not in it */
+};
+
+/* Something that a member waits for until others were told what it did. */
+struct hub_receipt
+{
+	struct hub_receipt *next;  /* sent after this one */
+	struct frame	   *frame; /* ours */
 };
 
 void
-hub_init(struct hub *hub, const struct hash_key *secret)
+hub_init(struct hub *hub, const struct hash_key *secret, hub_wake wake,
+		 void *wake_owner)
 {
+	*hub = (struct hub){.wake = wake, .wake_owner = wake_owner};
 	hash_map_init(&hub->rooms, secret);
 	hash_map_init(&hub->sessions, secret);
+	hub->presence_refs.instance = (uint32_t) hash_bytes(secret, SLICE("phx_ref"));
 }
 
 /* All members have left and all sessions were dropped before. */
@@ -108,6 +122,7 @@ new_room(struct hub *hub, struct slice topic, struct hub_session *session)
 	room->topic = slice_of(memory_copy(topic.data, topic.length), topic.length);
 	hash_map_add(&hub->rooms, &room->entry, room->topic);
 	room->session = session;
+	presence_init(&room->presences, &hub->presence_refs, hub->rooms.secret);
 	if (session != NULL)
 	{
 		room->next = session->rooms;
@@ -129,8 +144,35 @@ forget_state_frames(struct hub_room *room)
 }
 
 static void
+mark_changed(struct hub *hub, struct hub_room *room)
+{
+	if (room->changed_place != NULL)
+		return;
+	if (hub->changed == NULL)
+		hub->wake(hub->wake_owner);
+	else
+		hub->changed->changed_place = &room->next_changed;
+	room->next_changed = hub->changed;
+	room->changed_place = &hub->changed;
+	hub->changed = room;
+}
+
+static void
+unmark_changed(struct hub_room *room)
+{
+	if (room->changed_place == NULL)
+		return;
+	*room->changed_place = room->next_changed;
+	if (room->next_changed != NULL)
+		room->next_changed->changed_place = room->changed_place;
+	room->changed_place = NULL;
+}
+
+static void
 free_room(struct hub *hub, struct hub_room *room)
 {
+	unmark_changed(room);
+	presence_free(&room->presences);
 	hash_map_remove(&hub->rooms, &room->entry);
 	if (room->session != NULL)
 	{
@@ -163,6 +205,124 @@ hub_enter(struct hub *hub, struct hub_member *member, struct slice topic,
 	room->members = member;
 }
 
+struct hub_member *
+hub_session_next_member(const struct hub_session *session,
+						const struct hub_member	 *last)
+{
+	if (last == NULL)
+		return session->rooms != NULL ? session->rooms->members : NULL;
+	if (last->next != NULL)
+		return last->next;
+	return last->room->next != NULL ? last->room->next->members : NULL;
+}
+
+static void
+send_receipts(struct hub_member *member)
+{
+	while (member->receipts != NULL)
+	{
+		struct hub_receipt *receipt = member->receipts;
+
+		member->receipts = receipt->next;
+		connection_send_take(member->connection, receipt->frame);
+		free(receipt);
+	}
+}
+
+static void
+add_receipt(struct hub_member *member, struct frame *frame)
+{
+	struct hub_receipt **end = &member->receipts;
+
+	if (frame == NULL)
+		return;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = memory_new(sizeof(**end));
+	(*end)->frame = frame;
+}
+
+void
+hub_track(struct hub *hub, struct hub_member *member, struct slice key,
+		  struct slice object, struct frame *receipt)
+{
+	member->presence = presence_track(&member->room->presences, member->presence,
+									  key, object);
+	add_receipt(member, receipt);
+	mark_changed(hub, member->room);
+}
+
+static void
+hide(struct hub_member *member)
+{
+	if (member->presence == NULL)
+		return;
+	presence_untrack(&member->room->presences, member->presence);
+	member->presence = NULL;
+}
+
+void
+hub_untrack(struct hub *hub, struct hub_member *member, struct frame *receipt)
+{
+	hide(member);
+	add_receipt(member, receipt);
+	mark_changed(hub, member->room);
+}
+
+struct slice
+hub_hear_presence(struct hub_member *member)
+{
+	member->hears_presence = true;
+	return presence_state(&member->room->presences);
+}
+
+uint64_t
+hub_presence_count(const struct hub_member *member)
+{
+	return member->room->presences.count;
+}
+
+/* Tell the room what changed, and then those who did it that it is told. */
+static void
+flush_room(struct hub_room *room)
+{
+	struct buffer diff = {0};
+	bool		  changed = presence_diff(&room->presences, &diff);
+	struct frame *frames[PHOENIX_VERSIONS] = {NULL};
+
+	for (struct hub_member *member = room->members; member != NULL;
+		 member = member->next)
+	{
+		enum phoenix_version version = member->connection->version;
+
+		if (changed && member->hears_presence)
+		{
+			if (frames[version] == NULL)
+				frames[version] =
+					phoenix_encode_push(version, SLICE("null"), SLICE("null"),
+										room->topic, "presence_diff",
+										buffer_slice(&diff));
+			connection_send(member->connection, frames[version]);
+		}
+		send_receipts(member);
+	}
+	for (int version = 0; version < PHOENIX_VERSIONS; version++)
+		frame_release(frames[version]);
+	buffer_free(&diff);
+}
+
+void
+hub_flush(struct hub *hub)
+{
+	while (hub->changed != NULL)
+	{
+		struct hub_room *room = hub->changed;
+
+		unmark_changed(room);
+		flush_room(room);
+	}
+}
+
 void
 hub_leave(struct hub *hub, struct hub_member *member)
 {
@@ -170,6 +330,12 @@ hub_leave(struct hub *hub, struct hub_member *member)
 
 	if (room == NULL)
 		return;
+	send_receipts(member);
+	if (member->presence != NULL)
+	{
+		hide(member);
+		mark_changed(hub, room);
+	}
 	if (member->previous != NULL)
 		member->previous->next = member->next;
 	else
@@ -219,6 +385,16 @@ hub_publish(const struct hub_member *sender, bool self,
 			const struct phoenix_broadcast *broadcast)
 {
 	send_to_room(sender->room, self ? NULL : sender, broadcast);
+}
+
+void
+hub_publish_to(const struct hub *hub, struct slice topic,
+			   const struct phoenix_broadcast *broadcast)
+{
+	struct hash_entry *entry = hash_map_find(&hub->rooms, topic);
+
+	if (entry != NULL)
+		send_to_room(hash_holder(entry, struct hub_room, entry), NULL, broadcast);
 }
 
 void

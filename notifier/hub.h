@@ -15,28 +15,42 @@
 
 #include "hash_map.h"
 #include "phoenix.h"
+#include "presence.h"
 #include "slice.h"
 
 struct connection;
+struct hub_receipt;
 struct hub_room;
 struct hub_session;
 
+/* Called when hub_flush() has something to do; once until it is called. */
+typedef void (*hub_wake)(void *owner);
+
 struct hub
 {
-	struct hash_map rooms;	  /* struct hub_room, by topic */
-	struct hash_map sessions; /* struct hub_session, by session id */
+	struct hash_map		 rooms;			/* struct hub_room, by topic */
+	struct hash_map		 sessions;		/* struct hub_session, by session id */
+	struct presence_refs presence_refs; /* for all rooms */
+	struct hub_room		*changed;		/* rooms where hub_flush() has work */
+	hub_wake			 wake;			/* whom to tell that there is one */
+	void				*wake_owner;	/* its argument */
 };
 
 /* A connection's place in one room; lives in its channel. */
 struct hub_member
 {
-	struct hub_member *next;	   /* in the room */
-	struct hub_member *previous;   /* in the room */
-	struct hub_room	  *room;	   /* NULL: in none */
-	struct connection *connection; /* who hears it */
+	struct hub_member  *next;			/* in the room */
+	struct hub_member  *previous;		/* in the room */
+	struct hub_room	   *room;			/* NULL: in none */
+	struct connection  *connection;		/* who hears it */
+	const char		   *participant;	/* who it is, the channel's; NULL: nobody */
+	struct presence	   *presence;		/* what it shows of itself; NULL: nothing */
+	bool				hears_presence; /* it was given the room's state */
+	struct hub_receipt *receipts;		/* to be sent after the next diff */
 };
 
-void hub_init(struct hub *hub, const struct hash_key *secret);
+void hub_init(struct hub *hub, const struct hash_key *secret, hub_wake wake,
+			  void *wake_owner);
 void hub_free(struct hub *hub);
 
 /* Hold a session, which makes the hub keep its state; let it go again. */
@@ -49,6 +63,13 @@ struct hub_session *hub_session_next(const struct hub		  *hub,
 									 const struct hub_session *last);
 
 /*
+ * Walk over all who are in a session, whatever its topic: who is attached to it
+ * here.  One participant may be there more than once.
+ */
+struct hub_member *hub_session_next_member(const struct hub_session *session,
+										   const struct hub_member	*last);
+
+/*
  * Go into the room of a topic, which is one of "session" unless that is NULL.
  * The member must hold the session for as long as it stays.
  */
@@ -59,6 +80,27 @@ void hub_leave(struct hub *hub, struct hub_member *member);
 /* Send to all in the member's room, and to itself if "self". */
 void hub_publish(const struct hub_member *sender, bool self,
 				 const struct phoenix_broadcast *broadcast);
+
+/* Send to all in the room of a topic, if there is one. */
+void hub_publish_to(const struct hub *hub, struct slice topic,
+					const struct phoenix_broadcast *broadcast);
+
+/*
+ * Show or hide something of the member in its room.  The others are told at the
+ * next flush, where what many did in one turn of the loop makes one message;
+ * then the member gets "receipt" (NULL: nothing), whose reference is taken over.
+ */
+void hub_track(struct hub *hub, struct hub_member *member, struct slice key,
+			   struct slice object, struct frame *receipt);
+void hub_untrack(struct hub *hub, struct hub_member *member, struct frame *receipt);
+void hub_flush(struct hub *hub);
+
+/*
+ * The room's presence state for the member, who hears of changes from now on;
+ * it must be sent before anything else is.
+ */
+struct slice hub_hear_presence(struct hub_member *member);
+uint64_t	 hub_presence_count(const struct hub_member *member);
 
 /*
  * The database says that this is the state of a session.  hub_try_state() is

@@ -1,43 +1,23 @@
 /*
  * join.c
  *		phx_join: what is asked for, by whom, and whether it makes sense.
- *
- * Payloads are read leniently, as Supabase's server does: what is missing or
- * has another type than it should counts as not given.
  */
 #include "join.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "admission.h"
 #include "channel.h"
 #include "clock.h"
+#include "join_config.h"
 #include "loop.h"
 #include "session_state.h"
 
 /* A join is kept while the database is asked, so it must not be huge. */
 #define JOIN_PAYLOAD_MAX 65536
 #define REASON_MAX_BYTES 512
-
-/* Other SDKs send booleans as text. */
-static bool
-is_true(json_t *value)
-{
-	if (json_is_string(value))
-		return strcasecmp(json_string_value(value), "true") == 0;
-	return json_is_true(value);
-}
-
-static struct slice
-text_of(json_t *value)
-{
-	if (!json_is_string(value))
-		return (struct slice){0};
-	return slice_of(json_string_value(value), json_string_length(value));
-}
 
 struct slice
 join_pick_token(const struct connection *connection, struct slice given)
@@ -52,43 +32,11 @@ join_pick_token(const struct connection *connection, struct slice given)
 static struct slice
 token_of(const struct connection *connection, json_t *payload)
 {
-	struct slice token = text_of(json_object_get(payload, "user_token"));
+	struct slice token = join_config_text(json_object_get(payload, "user_token"));
 
 	if (token.length == 0)
-		token = text_of(json_object_get(payload, "access_token"));
+		token = join_config_text(json_object_get(payload, "access_token"));
 	return join_pick_token(connection, token);
-}
-
-/*
- * Repeat the row changes that are asked for, in their order and each with an
- * id: a client compares them with its own and fails the channel otherwise.
- */
-static void
-read_bindings(struct channel *channel, json_t *config)
-{
-	static const char *const keys[] = {"event", "schema", "table", "filter"};
-	json_t					*wanted = json_object_get(config, "postgres_changes");
-	json_t					*bindings = json_array();
-	json_t					*binding;
-	size_t					 i;
-	char					*text;
-
-	json_array_foreach(wanted, i, binding)
-	{
-		json_t *repeated;
-
-		if (!json_is_object(binding))
-			continue;
-		repeated = json_pack("{s:I}", "id", (json_int_t) i + 1);
-		for (unsigned k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
-			json_object_set(repeated, keys[k], json_object_get(binding, keys[k]));
-		json_array_append_new(bindings, repeated);
-	}
-	channel->wants_rows = json_array_size(bindings) > 0;
-	text = json_dumps(bindings, JSON_COMPACT);
-	buffer_append_text(&channel->bindings, text != NULL ? text : "[]");
-	free(text);
-	json_decref(bindings);
 }
 
 /* realtime-js says so, or sends a config as nobody else does. */
@@ -98,7 +46,7 @@ is_realtime_js(json_t *payload)
 	struct slice rest;
 
 	return json_is_object(json_object_get(payload, "config")) ||
-		   slice_after(text_of(json_object_get(payload, "version")),
+		   slice_after(join_config_text(json_object_get(payload, "version")),
 					   SLICE("realtime-js/"), &rest);
 }
 
@@ -120,22 +68,6 @@ check_topic(struct slice topic)
 		return "TopicNameInvalid: A session id must have 1 to 128 characters "
 			   "of A-Z, a-z, 0-9, _ and -";
 	return NULL;
-}
-
-/* There are no policies for private topics yet, so nobody has a right to one. */
-static bool
-is_forbidden(struct slice topic, json_t *config, char *reason, size_t size)
-{
-	const size_t prefix = sizeof(TOPIC_PREFIX) - 1;
-	struct slice id;
-
-	if (channel_session_id(topic, &id) ||
-		!is_true(json_object_get(config, "private")))
-		return false;
-	snprintf(reason, size, "Unauthorized: You do not have permissions to read "
-						   "from this Channel topic: %.*s",
-			 (int) (topic.length - prefix), topic.data + prefix);
-	return true;
 }
 
 static bool
@@ -162,20 +94,32 @@ static void
 open_channel(struct connection *connection, const struct phoenix_message *message,
 			 struct claims *claims, json_t *payload)
 {
-	json_t		   *config = json_object_get(payload, "config");
-	json_t		   *broadcast = json_object_get(config, "broadcast");
 	struct channel *channel = channel_new(connection, message, claims);
+	const char	   *wrong = join_config_read(channel, json_object_get(payload, "config"));
 	struct slice	id;
 
-	channel->ack = is_true(json_object_get(broadcast, "ack"));
-	channel->self = is_true(json_object_get(broadcast, "self"));
+	if (wrong != NULL)
+	{
+		admission_refuse(channel, wrong);
+		return;
+	}
 	channel->token_hash = hash_bytes(&connection->loop->hash_key,
 									 token_of(connection, payload));
-	read_bindings(channel, config);
 	/* The hub must keep the session's states from before the snapshot on. */
 	if (channel_session_id(channel->topic, &id))
 		channel->session = hub_session_hold(&connection->loop->hub, id);
 	admission_ask(channel);
+}
+
+/* One subject may have so many connections. */
+static bool
+take_subject(struct connection *connection, const struct claims *claims)
+{
+	char *subject = channel_subject_of(claims);
+	bool  good = connection_set_subject(connection, subject);
+
+	free(subject);
+	return good;
 }
 
 static void
@@ -193,38 +137,43 @@ join_with(struct connection *connection, const struct phoenix_message *message,
 		refuse(connection, message, reason);
 		return;
 	}
-	if (is_forbidden(message->topic, json_object_get(payload, "config"),
-					 reason, sizeof(reason)))
-		refuse(connection, message, reason);
-	else
+	if (take_subject(connection, &claims))
 		open_channel(connection, message, &claims, payload);
+	else
+		refuse(connection, message, "ConnectionRateLimitReached: Too many connected users");
 	claims_free(&claims);
+}
+
+/* Why may the connection not have one more channel, whatever it is? */
+static const char *
+check_limits(struct connection *connection, const struct phoenix_message *message)
+{
+	if (!connection_take(connection, RATE_JOINS))
+		return "ClientJoinRateLimitReached: Too many joins per second";
+	if (connection->channels.count >= connection->loop->limiter.limits.channels)
+	{
+		connection_refuse(connection, LIMIT_CHANNELS);
+		return "ChannelRateLimitReached: Too many channels";
+	}
+	if (message->payload.length > JOIN_PAYLOAD_MAX)
+		return "PayloadTooLarge: A join must not be larger than 65536 bytes";
+	return NULL;
 }
 
 void
 join_receive(struct connection *connection, const struct phoenix_message *message)
 {
+	struct channel *old = channel_find(connection, message->topic);
 	const char	   *wrong = check_topic(message->topic);
-	struct channel *old;
 	json_t		   *payload;
 
+	if (old != NULL)
+		channel_end(old);
+	if (wrong == NULL)
+		wrong = check_limits(connection, message);
 	if (wrong != NULL)
 	{
 		refuse(connection, message, wrong);
-		return;
-	}
-	old = channel_find(connection, message->topic);
-	if (old != NULL)
-		channel_end(old);
-	if (connection->channels.count >= CHANNELS_PER_CONNECTION)
-	{
-		refuse(connection, message, "ChannelRateLimitReached: Too many channels");
-		return;
-	}
-	if (message->payload.length > JOIN_PAYLOAD_MAX)
-	{
-		refuse(connection, message, "PayloadTooLarge: A join must not be "
-									"larger than 65536 bytes");
 		return;
 	}
 	payload = json_loadb(message->payload.data, message->payload.length,

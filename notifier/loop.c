@@ -41,6 +41,7 @@ end(struct loop *loop)
 	uv_close((uv_handle_t *) &loop->interrupt, NULL);
 	uv_close((uv_handle_t *) &loop->tick, NULL);
 	uv_close((uv_handle_t *) &loop->patience, NULL);
+	uv_close((uv_handle_t *) &loop->flush, NULL);
 	acceptor_stop(&loop->acceptor);
 	if (loop->server != NULL)
 		server_stop(loop->server);
@@ -133,6 +134,24 @@ on_accepted(void *owner, int socket)
 }
 
 static void
+on_flush(uv_timer_t *timer)
+{
+	struct loop *loop = timer->data;
+
+	hub_flush(&loop->hub);
+}
+
+/* What happens in the rest of this turn is told with it. */
+static void
+on_hub_changed(void *owner)
+{
+	struct loop *loop = owner;
+
+	if (!loop->ended)
+		uv_timer_start(&loop->flush, on_flush, 0, 0);
+}
+
+static void
 watch_signal(struct loop *loop, uv_signal_t *handle, int signal_number)
 {
 	uv_signal_init(&loop->uv, handle);
@@ -145,8 +164,10 @@ start_timers(struct loop *loop)
 {
 	uv_timer_init(&loop->uv, &loop->tick);
 	uv_timer_init(&loop->uv, &loop->patience);
+	uv_timer_init(&loop->uv, &loop->flush);
 	loop->tick.data = loop;
 	loop->patience.data = loop;
+	loop->flush.data = loop;
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 }
 
@@ -162,7 +183,9 @@ start(struct loop *loop, const struct options *options)
 	loop->acceptor.owner = loop;
 	if (!hash_key_init(&loop->hash_key))
 		return EXIT_CODE_INTERNAL;
-	hub_init(&loop->hub, &loop->hash_key);
+	hub_init(&loop->hub, &loop->hash_key, on_hub_changed, loop);
+	limiter_init(&loop->limiter, &options->limits, &loop->hash_key);
+	loop->public_channels = options->public_channels;
 	loop->auth = auth_new(options->jwt_secret);
 	loop->server = server_new(loop);
 	if (loop->auth == NULL || loop->server == NULL)
@@ -185,6 +208,7 @@ free_all(struct loop *loop)
 	listener_free(loop->listener);
 	auth_free(loop->auth);
 	hub_free(&loop->hub);
+	limiter_free(&loop->limiter);
 }
 
 int

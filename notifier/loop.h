@@ -18,6 +18,7 @@
 #include "database.h"
 #include "hash_map.h"
 #include "hub.h"
+#include "limiter.h"
 #include "listener.h"
 #include "options.h"
 #include "server.h"
@@ -32,7 +33,10 @@ struct loop
 	uv_timer_t		   tick;			   /* for all that is not worth a timer */
 	uv_timer_t		   patience;		   /* how long clients may take to go */
 	struct hash_key	   hash_key;		   /* random; for all hash maps */
+	uv_timer_t		   flush;			   /* the hub has something to tell */
 	struct hub		   hub;				   /* topics and sessions */
+	struct limiter	   limiter;			   /* what is too much */
+	bool			   public_channels;	   /* topics other than sessions */
 	struct auth		  *auth;			   /* verifies tokens */
 	struct server	  *server;			   /* libwebsockets */
 	struct acceptor	   acceptor;		   /* the listening socket */
@@ -41,7 +45,6 @@ struct loop
 	struct connection *connections;		   /* all that are open */
 	uint64_t		   connection_count;   /* how many */
 	uint64_t		   last_connection_id; /* given to the newest */
-	uint64_t		   slow_readers;	   /* closed because they did not read */
 	bool			   stopping;		   /* no new connections */
 	bool			   ended;			   /* everything is closed or being closed */
 	int				   exit_code;		   /* how to end */

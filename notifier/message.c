@@ -13,8 +13,10 @@
 #include "channel.h"
 #include "clock.h"
 #include "join.h"
+#include "json_scan.h"
 #include "log.h"
 #include "loop.h"
+#include "presence_call.h"
 
 /* So many malformed messages of a connection are logged; all are counted. */
 #define MALFORMED_LOGGED 5
@@ -32,9 +34,9 @@ reply(struct connection *connection, const struct phoenix_message *message,
 											  ok, response));
 }
 
-static void
-reply_error(struct connection *connection, const struct phoenix_message *message,
-			struct slice join_ref, const char *reason)
+void
+message_reply_error(struct connection *connection, const struct phoenix_message *message,
+					struct slice join_ref, const char *reason)
 {
 	struct buffer response = {0};
 
@@ -111,10 +113,36 @@ receive_access_token(struct channel *channel, const struct phoenix_message *mess
 	json_decref(payload);
 }
 
+/*
+ * Tell who sent a broadcast that it was sent, if he wants to know, or that it
+ * was sent and not stored, which only a client that wants it to be asks about.
+ */
+static void
+acknowledge(struct channel *channel, const struct phoenix_message *message)
+{
+	struct connection *connection = channel->connection;
+
+	if (message->persist && !phoenix_is_null(message->ref))
+		reply(connection, message, channel->join_ref, false,
+			  SLICE("{\"error\":\"Messages are not stored by this server\"}"));
+	else if (channel->ack)
+		reply(connection, message, channel->join_ref, true, SLICE("{}"));
+}
+
+/* Supabase's answer is a string here, not an object. */
+static void
+refuse_size(struct channel *channel, const struct phoenix_message *message)
+{
+	connection_refuse(channel->connection, LIMIT_PAYLOAD_BYTES);
+	if (!phoenix_is_null(message->ref))
+		reply(channel->connection, message, channel->join_ref, false,
+			  SLICE("\"payload_size_exceeded\""));
+}
+
 static void
 receive_broadcast(struct channel *channel, const struct phoenix_message *message)
 {
-	struct connection		*connection = channel->connection;
+	const struct limits		*limits = &channel->connection->loop->limiter.limits;
 	struct phoenix_broadcast broadcast = {
 		.event = message->user_event,
 		.payload = message->payload,
@@ -122,30 +150,37 @@ receive_broadcast(struct channel *channel, const struct phoenix_message *message
 	};
 	const char *wrong = NULL;
 
-	if (!channel->joined)
-		wrong = "channel is not joined yet";
-	else if (message->user_event.data == NULL)
+	if (message->payload.length > limits->payload_bytes)
+	{
+		refuse_size(channel, message);
+		return;
+	}
+	if (message->user_event.data == NULL)
 		wrong = phoenix_check_broadcast(message->payload);
 	if (wrong != NULL)
 	{
-		reply_error(connection, message, channel->join_ref, wrong);
+		message_reply_error(channel->connection, message, channel->join_ref, wrong);
 		return;
 	}
 	hub_publish(&channel->member, channel->self, &broadcast);
-	if (channel->ack)
-		reply(connection, message, channel->join_ref, true, SLICE("{}"));
+	acknowledge(channel, message);
 }
 
 static void
 receive_in_channel(struct channel *channel, const struct phoenix_message *message)
 {
-	if (is_event(message, "broadcast"))
-		receive_broadcast(channel, message);
-	else if (is_event(message, "access_token"))
+	if (is_event(message, "access_token"))
 		receive_access_token(channel, message);
+	else if (!channel->joined)
+		message_reply_error(channel->connection, message, channel->join_ref,
+							"channel is not joined yet");
+	else if (is_event(message, "broadcast"))
+		receive_broadcast(channel, message);
+	else if (is_event(message, "presence"))
+		presence_call_receive(channel, message);
 	else
-		reply_error(channel->connection, message, channel->join_ref,
-					"unknown event");
+		message_reply_error(channel->connection, message, channel->join_ref,
+							"unknown event");
 }
 
 static void
@@ -169,8 +204,11 @@ dispatch(struct connection *connection, const struct phoenix_message *message)
 		return;
 	if (is_event(message, "phx_leave"))
 		receive_leave(connection, channel, message);
+	else if (!connection_take(connection, RATE_MESSAGES))
+		message_reply_error(connection, message, message->join_ref,
+							"Too many messages per second");
 	else if (channel == NULL)
-		reply_error(connection, message, SLICE("null"), "unmatched topic");
+		message_reply_error(connection, message, SLICE("null"), "unmatched topic");
 	else
 		receive_in_channel(channel, message);
 }
@@ -195,7 +233,12 @@ message_receive(struct connection *connection, struct slice bytes, bool binary)
 	else
 		wrong = phoenix_decode_text(connection->version, bytes, &message);
 	if (wrong != NULL)
+	{
 		log_malformed(connection, wrong, bytes.length);
+		/* RFC 6455 section 8.1 */
+		if (!binary && !utf8_valid(bytes))
+			connection_close(connection, CLOSE_NOT_TEXT, "text is not valid UTF-8");
+	}
 	else
 	{
 		if (binary)

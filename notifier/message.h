@@ -12,4 +12,9 @@
 void message_receive(struct connection *connection, struct slice bytes,
 					 bool binary);
 
+/* Answer it with an error, if an answer is waited for. */
+void message_reply_error(struct connection			  *connection,
+						 const struct phoenix_message *message,
+						 struct slice join_ref, const char *reason);
+
 #endif

@@ -13,7 +13,7 @@
 #include "memory.h"
 
 #define ENVIRONMENT_PREFIX "HARTHIO_"
-#define NAME_MAX_BYTES	   32
+#define NAME_MAX_BYTES	   64
 #define ERROR_MAX_BYTES	   256
 #define SECRET_MAX_BYTES   4096
 
@@ -36,6 +36,29 @@ static int apply_listen(struct options *options, const char *value, char *error)
 static int apply_secret(struct options *options, const char *value, char *error);
 static int apply_log_level(struct options *options, const char *value, char *error);
 
+static int apply_public_channels(struct options *options, const char *value, char *error);
+
+/* Each limit has one of its own below. */
+static int
+apply_number(const char *value, uint64_t lowest, uint64_t highest, uint64_t *number,
+			 char *error)
+{
+	*number = strtoull(value, NULL, 10);
+	if (*value != '\0' && strspn(value, "0123456789") == strlen(value) &&
+		strlen(value) <= 12 && *number >= lowest && *number <= highest)
+		return EXIT_CODE_OK;
+	snprintf(error, ERROR_MAX_BYTES, "must be a number from %llu to %llu",
+			 (unsigned long long) lowest, (unsigned long long) highest);
+	return EXIT_CODE_CONFIGURATION;
+}
+
+#define APPLY_LIMIT(field, name, standard, lowest, highest, text)                     \
+	static int apply_##field(struct options *options, const char *value, char *error) \
+	{                                                                                 \
+		return apply_number(value, lowest, highest, &options->limits.field, error);   \
+	}
+LIMITS(APPLY_LIMIT)
+
 static const struct option table[] = {
 	{"database", "CONNINFO", "",
 	 "PostgreSQL connection string or URL; empty means libpq's PG* variables",
@@ -49,9 +72,14 @@ static const struct option table[] = {
 	{"log-level", "LEVEL", "info",
 	 "error, warning, info or debug",
 	 apply_log_level, false},
+	{"public-channels", "on|off", "on",
+	 "whether topics other than sessions may be joined",
+	 apply_public_channels, false},
 	{"help", NULL, NULL, "show this, and end", NULL, false},
 	{"version", NULL, NULL, "show the version, and end", NULL, false},
-};
+#define LIMIT_OPTION(field, name, standard, lowest, highest, text) \
+	{name, "NUMBER", #standard, text, apply_##field, false},
+	LIMITS(LIMIT_OPTION)};
 
 #define TABLE_SIZE (sizeof(table) / sizeof(table[0]))
 
@@ -144,6 +172,16 @@ apply_log_level(struct options *options, const char *value, char *error)
 	if (log_level_parse(value, &options->log_level))
 		return EXIT_CODE_OK;
 	snprintf(error, ERROR_MAX_BYTES, "must be error, warning, info or debug");
+	return EXIT_CODE_CONFIGURATION;
+}
+
+static int
+apply_public_channels(struct options *options, const char *value, char *error)
+{
+	options->public_channels = strcmp(value, "on") == 0;
+	if (options->public_channels || strcmp(value, "off") == 0)
+		return EXIT_CODE_OK;
+	snprintf(error, ERROR_MAX_BYTES, "must be on or off");
 	return EXIT_CODE_CONFIGURATION;
 }
 

@@ -8,6 +8,7 @@
 #ifndef HARTHIO_OPTIONS_H
 #define HARTHIO_OPTIONS_H
 
+#include "limits.h"
 #include "log.h"
 #include "slice.h"
 
@@ -18,6 +19,9 @@ struct options
 	char		  *listen_port; /* and the port; 0: any free one */
 	struct slice   jwt_secret;	/* what tokens are signed with; ours */
 	enum log_level log_level;	/* how much to say */
+
+	bool		  public_channels; /* may topics other than sessions be joined? */
+	struct limits limits;		   /* how much may be asked for */
 };
 
 /*

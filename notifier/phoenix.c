@@ -52,13 +52,8 @@ is_ref(struct slice json)
 		   (*json.data >= '0' && *json.data <= '9') || phoenix_is_null(json);
 }
 
-/*
- * Decode a JSON string.  Without a backslash it is a slice of the message;
- * otherwise the text goes into "decoded", whose memory must not move: the
- * caller has reserved room for all strings that it will decode.
- */
-static bool
-decode_string(struct slice json, struct buffer *decoded, struct slice *text)
+bool
+phoenix_decode_string(struct slice json, struct buffer *decoded, struct slice *text)
 {
 	json_t *string;
 	size_t	start = decoded->length;
@@ -103,9 +98,9 @@ decode_parts(const struct slice parts[PARTS], struct phoenix_message *message)
 		return "topic or event is too long";
 	reserve_decoded(&message->decoded,
 					parts[PART_TOPIC].length + parts[PART_EVENT].length);
-	if (!decode_string(parts[PART_TOPIC], &message->decoded, &message->topic))
+	if (!phoenix_decode_string(parts[PART_TOPIC], &message->decoded, &message->topic))
 		return "topic is not a string";
-	if (!decode_string(parts[PART_EVENT], &message->decoded, &message->event))
+	if (!phoenix_decode_string(parts[PART_EVENT], &message->decoded, &message->event))
 		return "event is not a string";
 	return NULL;
 }
@@ -187,6 +182,31 @@ ref_to_json(struct buffer *decoded, struct slice ref)
 	return slice_of(decoded->data + start, decoded->length - start);
 }
 
+/*
+ * What is said about a broadcast beside it: nothing, or a JSON object, of which
+ * only one member means something to us.
+ */
+static const char *
+read_metadata(struct slice metadata, struct phoenix_message *message)
+{
+	struct json_scan scan = json_scan_start(metadata);
+	struct slice	 key;
+	struct slice	 value;
+	bool			 first = true;
+
+	if (metadata.length == 0)
+		return NULL;
+	if (!json_scan_valid(metadata) || !json_scan_accept(&scan, '{'))
+		return "metadata of binary frame is not a JSON object";
+	while (json_scan_member(&scan, &first, &key, &value))
+	{
+		if (slice_equal(key, SLICE("\"persist\"")))
+			message->persist = !slice_equal(value, SLICE("false")) &&
+							   !phoenix_is_null(value);
+	}
+	return NULL;
+}
+
 const char *
 phoenix_decode_binary(struct slice bytes, struct phoenix_message *message)
 {
@@ -220,7 +240,7 @@ phoenix_decode_binary(struct slice bytes, struct phoenix_message *message)
 	message->topic = parts[2];
 	message->event = SLICE("broadcast");
 	message->user_event = parts[3];
-	return NULL;
+	return read_metadata(parts[4], message);
 }
 
 void
@@ -245,7 +265,7 @@ phoenix_check_broadcast(struct slice payload)
 		struct buffer decoded = {0};
 		struct slice  name;
 
-		if (!decode_string(key, &decoded, &name))
+		if (!phoenix_decode_string(key, &decoded, &name))
 			wrong = "broadcast payload has a key that is not text";
 		else if (slice_equal(name, SLICE("event")) && *value.data != '"')
 			wrong = "event of a broadcast must be a string";
@@ -323,7 +343,7 @@ phoenix_encode_reply(enum phoenix_version version, struct slice join_ref,
 	return close_envelope(&out, version);
 }
 
-/* Kind 4.  Topic and event fit: both came through one-byte lengths or less. */
+/* Kind 4.  Names and meta fit: whoever made them kept to PHOENIX_NAME_MAX. */
 static struct frame *
 encode_opaque(struct slice topic, const struct phoenix_broadcast *broadcast)
 {
@@ -333,10 +353,11 @@ encode_opaque(struct slice topic, const struct phoenix_broadcast *broadcast)
 	buffer_append_byte(&out, KIND_USER_BROADCAST);
 	buffer_append_byte(&out, (unsigned char) topic.length);
 	buffer_append_byte(&out, (unsigned char) broadcast->event.length);
-	buffer_append_byte(&out, 0);
+	buffer_append_byte(&out, (unsigned char) broadcast->meta.length);
 	buffer_append_byte(&out, ENCODING_OPAQUE);
 	buffer_append(&out, topic);
 	buffer_append(&out, broadcast->event);
+	buffer_append(&out, broadcast->meta);
 	buffer_append(&out, broadcast->payload);
 	frame = frame_new(FRAME_BINARY, buffer_slice(&out));
 	buffer_free(&out);
@@ -365,6 +386,11 @@ phoenix_encode_broadcast(enum phoenix_version version, struct slice topic,
 		buffer_append_json_string(&out, broadcast->event);
 		buffer_append_text(&out, ",\"payload\":");
 		buffer_append(&out, broadcast->payload);
+		if (broadcast->meta.data != NULL)
+		{
+			buffer_append_text(&out, ",\"meta\":");
+			buffer_append(&out, broadcast->meta);
+		}
 		buffer_append_byte(&out, '}');
 	}
 	return close_envelope(&out, version);

@@ -35,6 +35,7 @@ struct phoenix_message
 	struct slice  payload;	  /* JSON; of kind 3, what is being broadcast */
 	struct slice  user_event; /* decoded; only of kind 3, else no data */
 	bool		  opaque;	  /* kind 3 whose payload is not JSON */
+	bool		  persist;	  /* kind 3 that is to be stored */
 	struct buffer decoded;	  /* holds what could not stay a slice */
 };
 
@@ -44,6 +45,7 @@ struct phoenix_broadcast
 	struct slice event;	  /* decoded; no data: payload is the whole message */
 	struct slice payload; /* JSON object, or bytes when opaque */
 	bool		 opaque;  /* only for those who understand kind 4 */
+	struct slice meta;	  /* JSON object about the message; no data: none */
 };
 
 /*
@@ -57,6 +59,14 @@ const char *phoenix_decode_binary(struct slice			  bytes,
 void		phoenix_message_free(struct phoenix_message *message);
 
 bool phoenix_is_null(struct slice json);
+
+/*
+ * Decode a JSON string.  Without a backslash it is a slice of the JSON; otherwise
+ * the text goes into "decoded", whose memory must not move: the caller has
+ * reserved room for all strings that it will decode.  False: it is none.
+ */
+bool phoenix_decode_string(struct slice json, struct buffer *decoded,
+						   struct slice *text);
 
 /*
  * May this payload of a broadcast be given to others as it is?  Clients throw

@@ -17,7 +17,9 @@ import { createClient } from '@supabase/supabase-js'
 
 const require = createRequire(import.meta.url)
 const { createClient: createClient239 } = require('supabase-js-2.39.8')
-const { Socket: PhoenixSocket } = require('phoenix')
+const { createClient: createClient250 } = require('supabase-js-2.50.0')
+const { createClient: createClient295 } = require('supabase-js-2.95.3')
+const { Socket: PhoenixSocket, Presence: PhoenixPresence } = require('phoenix')
 
 const here = path.dirname(fileURLToPath(import.meta.url))
 export const root = path.resolve(here, '../..')
@@ -142,9 +144,16 @@ class SupabaseClient {
     this.client = client
   }
 
-  async join(topic, { broadcast = {}, wait = true, config = {} } = {}) {
-    const channel = this.client.channel(topic, { config: { broadcast, ...config } })
-    const result = { channel, messages: [], statuses: [], errors: [], system: [] }
+  // With a presence key it listens to presence, whose events are in `presences`.
+  async join(topic, { broadcast = {}, wait = true, key, config = {} } = {}) {
+    const presence = key === undefined ? {} : { presence: { key } }
+    const channel = this.client.channel(topic, { config: { broadcast, ...presence, ...config } })
+    const result = { channel, messages: [], statuses: [], errors: [], system: [], presences: [] }
+    if (key !== undefined) {
+      for (const event of ['sync', 'join', 'leave']) {
+        channel.on('presence', { event }, (what) => result.presences.push({ ...what, event }))
+      }
+    }
     channel.on('broadcast', { event: '*' }, (message) => result.messages.push(message))
     channel.on('system', {}, (message) => result.system.push(message))
     channel.subscribe((status, error) => {
@@ -153,6 +162,9 @@ class SupabaseClient {
     })
     result.send = (event, payload) => channel.send({ type: 'broadcast', event, payload })
     result.leave = () => this.client.removeChannel(channel)
+    result.track = (meta) => channel.track(meta)
+    result.untrack = () => channel.untrack()
+    result.present = () => withoutRefs(channel.presenceState())
     if (wait) {
       await eventually(`join of ${topic}: ${result.errors}`, () => result.statuses.includes('SUBSCRIBED'))
     }
@@ -169,9 +181,25 @@ class PhoenixClient {
     this.socket = socket
   }
 
-  async join(topic, { broadcast = {}, wait = true } = {}) {
-    const channel = this.socket.channel(`realtime:${topic}`, { config: { broadcast } })
-    const result = { channel, messages: [], statuses: [], errors: [], system: [] }
+  async join(topic, { broadcast = {}, wait = true, key } = {}) {
+    const presence = key === undefined ? {} : { presence: { key, enabled: true } }
+    const channel = this.socket.channel(`realtime:${topic}`, { config: { broadcast, ...presence } })
+    const result = { channel, messages: [], statuses: [], errors: [], system: [], presences: [] }
+    const present = new PhoenixPresence(channel)
+    present.onJoin((name, current, joined) => result.presences.push(
+      { event: 'join', key: name, newPresences: joined.metas }))
+    present.onLeave((name, current, left) => result.presences.push(
+      { event: 'leave', key: name, leftPresences: left.metas }))
+    const push = (event, payload) => new Promise((resolve) => {
+      channel.push('presence', { type: 'presence', event, payload })
+        .receive('ok', () => resolve('ok'))
+        .receive('error', () => resolve('error'))
+        .receive('timeout', () => resolve('timed out'))
+    })
+    result.track = (meta) => push('track', meta)
+    result.untrack = () => push('untrack')
+    result.present = () => withoutRefs(Object.fromEntries(
+      present.list((name, { metas }) => [name, metas])))
     channel.on('broadcast', (message) => result.messages.push(message))
     channel.on('system', (message) => result.system.push(message))
     channel.onClose(() => result.statuses.push('CLOSED'))
@@ -199,6 +227,10 @@ class PhoenixClient {
   }
 }
 
+// A presence state as { key: [meta, ...] }, without the references in it.
+const withoutRefs = (state) => Object.fromEntries(Object.entries(state).map(([key, metas]) =>
+  [key, metas.map(({ presence_ref, phx_ref, phx_ref_prev, ...meta }) => meta)]))
+
 const quietAuth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false }
 
 // Every kind of client that must work, by name.
@@ -209,6 +241,10 @@ export const clientKinds = {
   'supabase-js 2.119.1, vsn 1.0.0': (notifier, jwt) => new SupabaseClient(
     createClient(notifier.httpUrl, jwt, {
       auth: quietAuth, realtime: { transport: WebSocket, vsn: '1.0.0' } })),
+  'supabase-js 2.95.3': (notifier, jwt) => new SupabaseClient(
+    createClient295(notifier.httpUrl, jwt, { auth: quietAuth, realtime: { transport: WebSocket } })),
+  'supabase-js 2.50.0': (notifier, jwt) => new SupabaseClient(
+    createClient250(notifier.httpUrl, jwt, { auth: quietAuth })),
   'supabase-js 2.39.8': (notifier, jwt) => new SupabaseClient(
     createClient239(notifier.httpUrl, jwt, { auth: quietAuth })),
   'phoenix 1.8.16': (notifier, jwt) => {
@@ -302,9 +338,9 @@ export const newSession = () => `s-${randomUUID()}`
 let shared
 const clients = []
 
-export function notifierForThisFile(use = () => {}) {
+export function notifierForThisFile(use = () => {}, options = {}) {
   before(async () => {
-    shared = await Notifier.start()
+    shared = await Notifier.start(options)
     use(shared)
   })
   after(async () => {

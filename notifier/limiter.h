@@ -1,0 +1,86 @@
+/*
+ * limiter.h
+ *		Who asks for more than the limits allow?
+ *
+ * A rate is an average: a burst of twice as many as it allows in a second is let
+ * through.  Whoever is refused is told so by the caller; here it is counted.
+ */
+#ifndef HARTHIO_LIMITER_H
+#define HARTHIO_LIMITER_H
+
+#include <stdbool.h>
+
+#include "hash_map.h"
+#include "limits.h"
+
+/* What can be refused. */
+enum limit
+{
+	LIMIT_CONNECTIONS,
+	LIMIT_ADDRESS,
+	LIMIT_SUBJECT,
+	LIMIT_CHANNELS,
+	LIMIT_JOINS,
+	LIMIT_MESSAGES,
+	LIMIT_PRESENCE_CALLS,
+	LIMIT_MESSAGE_BYTES,
+	LIMIT_PAYLOAD_BYTES,
+	LIMIT_PRESENCE_BYTES,
+	LIMIT_PRESENCES,
+	LIMIT_QUEUE,
+	LIMIT_COUNT
+};
+
+/* What has a rate. */
+enum rate_kind
+{
+	RATE_JOINS,
+	RATE_MESSAGES,
+	RATE_PRESENCE_CALLS,
+	RATE_COUNT
+};
+
+/* A bucket that leaks; empty when zeroed. */
+struct rate
+{
+	double	 level; /* what is in it */
+	uint64_t at;	/* when that was, in milliseconds */
+};
+
+/* How many connections share a name. */
+struct tally
+{
+	struct hash_entry entry; /* in the map, by name */
+	char			 *name;	 /* its bytes */
+	uint64_t		  count; /* at least one */
+};
+
+struct limiter
+{
+	struct limits	limits;				  /* what the operator decided */
+	struct rate		rates[RATE_COUNT];	  /* of all connections together */
+	struct hash_map addresses;			  /* struct tally */
+	struct hash_map subjects;			  /* struct tally */
+	uint64_t		refused[LIMIT_COUNT]; /* how often, since the start */
+};
+
+void limiter_init(struct limiter *limiter, const struct limits *limits,
+				  const struct hash_key *secret);
+void limiter_free(struct limiter *limiter);
+
+/* The limit's name, for logs and metrics. */
+const char *limit_name(enum limit limit);
+
+/*
+ * May "count" more happen now, by a connection with these rates of its own (NULL:
+ * none)?  If so they are taken from both budgets.
+ */
+bool limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
+				  enum rate_kind kind, uint64_t count, uint64_t now);
+
+/* One more of this name; NULL if there are "most" already (0: no limit). */
+struct tally *tally_enter(struct hash_map *map, struct slice name, uint64_t most);
+void		  tally_leave(struct hash_map *map, struct tally *tally);
+bool		  tally_full(const struct hash_map *map, struct slice name, uint64_t most);
+
+#endif
