@@ -8,41 +8,39 @@
 #include "server.h"
 
 #include <libwebsockets.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "connection.h"
+#include "http.h"
 #include "log.h"
 #include "loop.h"
 #include "memory.h"
+#include "rest.h"
 
 /* A token in the URL may have 5 KB and more. */
 #define HEADER_MAX_BYTES	 16384
 #define SERVICE_BUFFER_BYTES 32768
 #define RECEIVE_BUFFER_BYTES 1024
 
-/* Browsers answer pings even where their timers sleep. */
-#define PING_AFTER_SECONDS	  30
-#define HANG_UP_AFTER_SECONDS 65
-
 #define API_KEY_HEADER "x-api-key:"
+#define TOO_MANY	   "{\"error\":\"Too many connected users\"}"
 
 struct server
 {
 	struct loop		   *loop;	 /* whose server */
 	struct lws_context *context; /* NULL once it is destroyed */
 	struct lws_vhost   *vhost;	 /* adopts sockets */
+	lws_retry_bo_t		idle;	 /* when to ping, and when to give up */
 };
 
-/* What libwebsockets keeps for us with each websocket. */
+/* What libwebsockets keeps for us with each socket. */
 struct session_data
 {
-	struct connection *connection; /* NULL until it is established */
-};
-
-static const lws_retry_bo_t idle_policy = {
-	.secs_since_valid_ping = PING_AFTER_SECONDS,
-	.secs_since_valid_hangup = HANG_UP_AFTER_SECONDS,
+	struct connection	*connection; /* NULL until it is established */
+	struct http_request *request;	 /* NULL unless there is one under way */
 };
 
 static struct loop *
@@ -79,9 +77,68 @@ answer(struct lws *wsi, unsigned status, const char *body)
 	return is_get ? lws_http_transaction_completed(wsi) : -1;
 }
 
+/* A request that takes more than one callback. */
 static int
-handle_http(struct lws *wsi, const char *path)
+start_request(struct lws *wsi, struct session_data *data, const char *path)
 {
+	http_request_free(data->request);
+	data->request = http_request_new(wsi, loop_of(wsi), path);
+	if (!rest_refuse_early(data->request) && data->request->length == 0)
+		rest_handle(data->request);
+	return 0;
+}
+
+static int
+handle_body(struct http_request *request, const char *bytes, size_t length)
+{
+	if (request->status != 0)
+		return 0;
+	if (length > request->length - request->body.length)
+		return -1;
+	buffer_append(&request->body, slice_of(bytes, length));
+	return 0;
+}
+
+static void
+handle_body_end(struct http_request *request)
+{
+	if (request->status == 0 && request->length > 0 &&
+		request->body.length == request->length)
+		rest_handle(request);
+}
+
+/* The events of such a request.  -1 closes the socket. */
+static int
+handle_request(enum lws_callback_reasons reason, struct session_data *data,
+			   const void *in, size_t length)
+{
+	int result = 0;
+
+	if (data == NULL || data->request == NULL)
+		return 0;
+	if (reason == LWS_CALLBACK_HTTP_BODY)
+		return handle_body(data->request, in, length);
+	if (reason == LWS_CALLBACK_HTTP_BODY_COMPLETION)
+	{
+		handle_body_end(data->request);
+		return 0;
+	}
+	if (reason == LWS_CALLBACK_HTTP_WRITEABLE)
+	{
+		if (data->request->status == 0)
+			return 0;
+		result = http_writeable(data->request);
+	}
+	http_request_free(data->request);
+	data->request = NULL;
+	return result;
+}
+
+static int
+handle_http(struct lws *wsi, struct session_data *data, const char *path)
+{
+	if (rest_wants(path))
+		return start_request(wsi, data, path);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0)
 	{
 		if (strcmp(path, "/") == 0)
@@ -121,6 +178,42 @@ is_websocket_path(struct lws *wsi)
 			strcmp(path, "/socket/websocket") == 0);
 }
 
+/* What a limit for addresses counts as one: an IPv4 address or an IPv6 /64. */
+static struct slice
+address_of(struct lws *wsi, struct sockaddr_in6 *address)
+{
+	socklen_t length = sizeof(*address);
+
+	if (getpeername(lws_get_socket_fd(wsi), (struct sockaddr *) address, &length) != 0)
+		return SLICE("");
+	if (address->sin6_family != AF_INET6)
+		return slice_of((const char *) &((struct sockaddr_in *) address)->sin_addr,
+						sizeof(struct in_addr));
+	if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr))
+		return slice_of((const char *) &address->sin6_addr + 12, sizeof(struct in_addr));
+	return slice_of((const char *) &address->sin6_addr, 8);
+}
+
+/* Are there as many connections as there may be? */
+static bool
+is_too_many(struct lws *wsi)
+{
+	struct loop			*loop = loop_of(wsi);
+	const struct limits *limits = &loop->limiter.limits;
+	struct sockaddr_in6	 address;
+
+	if (limits->connections != 0 && loop->connection_count >= limits->connections)
+	{
+		loop->limiter.refused[LIMIT_CONNECTIONS]++;
+		return true;
+	}
+	if (!tally_full(&loop->limiter.addresses, address_of(wsi, &address),
+					limits->address_connections))
+		return false;
+	loop->limiter.refused[LIMIT_ADDRESS]++;
+	return true;
+}
+
 /* Decide before anything is upgraded.  Zero: go on. */
 static int
 confirm_upgrade(struct lws *wsi, const char *to)
@@ -136,6 +229,8 @@ confirm_upgrade(struct lws *wsi, const char *to)
 		status = HTTP_STATUS_FORBIDDEN;
 	else if (loop_of(wsi)->stopping)
 		status = HTTP_STATUS_SERVICE_UNAVAILABLE;
+	else if (is_too_many(wsi))
+		return answer(wsi, 429, TOO_MANY) < 0 ? -1 : 1;
 	if (status == 0)
 		return 0;
 	return answer(wsi, status, "refused\n") < 0 ? -1 : 1;
@@ -163,12 +258,15 @@ static int
 handle_established(struct lws *wsi, struct session_data *data)
 {
 	enum phoenix_version version;
+	struct sockaddr_in6	 address;
 	struct connection	*connection;
 
 	if (!read_version(wsi, &version))
 		return -1;
 	connection = connection_new(loop_of(wsi), wsi, version);
 	connection->apikey = read_api_key(wsi);
+	connection->address = tally_enter(&connection->loop->limiter.addresses,
+									  address_of(wsi, &address), 0);
 	lws_get_peer_simple(wsi, connection->peer, sizeof(connection->peer));
 	data->connection = connection;
 	log_info("connection", "id=%llu event=opened peer=%s version=%d apikey=%s",
@@ -235,7 +333,13 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	switch (reason)
 	{
 		case LWS_CALLBACK_HTTP:
-			return handle_http(wsi, in);
+			return handle_http(wsi, user, in);
+		case LWS_CALLBACK_HTTP_BODY:
+		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		case LWS_CALLBACK_HTTP_WRITEABLE:
+		case LWS_CALLBACK_CLOSED_HTTP:
+		case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+			return handle_request(reason, user, in, length);
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 			return confirm_upgrade(wsi, in);
 		case LWS_CALLBACK_ESTABLISHED:
@@ -271,6 +375,7 @@ struct server *
 server_new(struct loop *loop)
 {
 	struct server						  *server = memory_new(sizeof(*server));
+	const struct limits					  *limits = &loop->limiter.limits;
 	void								  *loops[] = {&loop->uv};
 	const struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
@@ -279,7 +384,7 @@ server_new(struct loop *loop)
 		.foreign_loops = loops,
 		.max_http_header_data = HEADER_MAX_BYTES,
 		.pt_serv_buf_size = SERVICE_BUFFER_BYTES,
-		.retry_and_idle_policy = &idle_policy,
+		.retry_and_idle_policy = &server->idle,
 		.server_string = "harthio-notifier",
 		.alpn = "http/1.1",
 		.pcontext = &server->context,
@@ -288,6 +393,10 @@ server_new(struct loop *loop)
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_library);
 	server->loop = loop;
+	/* Browsers answer pings even where their timers sleep. */
+	server->idle.secs_since_valid_ping = (uint16_t) limits->ping_interval;
+	server->idle.secs_since_valid_hangup =
+		(uint16_t) (limits->ping_interval + limits->ping_timeout);
 	server->context = lws_create_context(&info);
 	if (server->context == NULL)
 	{

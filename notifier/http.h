@@ -1,0 +1,59 @@
+/*
+ * http.h
+ *		One HTTP request with its body, and one small answer, now or later.
+ *
+ * Whoever handles a request calls http_answer() once, whenever he knows what to
+ * say.  If the client goes away before, "abandon" is called, and nobody may touch
+ * the request after that.
+ */
+#ifndef HARTHIO_HTTP_H
+#define HARTHIO_HTTP_H
+
+#include <stdint.h>
+
+#include "buffer.h"
+
+struct loop;
+struct lws;
+
+enum http_method
+{
+	HTTP_GET,
+	HTTP_POST,
+	HTTP_OPTIONS,
+	HTTP_OTHER
+};
+
+struct http_request
+{
+	struct lws		*wsi;		 /* where it came from */
+	struct loop		*loop;		 /* whose */
+	enum http_method method;	 /* GET includes HEAD */
+	char			*path;		 /* percent-decoded, without the query */
+	char			*token;		 /* of Authorization, else the apikey; NULL: none */
+	char			*type;		 /* Content-Type; NULL: none */
+	char			*cors;		 /* headers that a preflight asks for; NULL: none */
+	bool private;				 /* the query says private=true */
+	bool		  persist;		 /* the query asks for something to be stored */
+	uint64_t	  length;		 /* of the body, as it was announced */
+	struct buffer body;			 /* what came of it */
+	unsigned	  status;		 /* of the answer; 0: none yet */
+	struct buffer answer;		 /* JSON; may be empty */
+	void		 *work;			 /* the handler's */
+	void (*abandon)(void *work); /* ends it; NULL: nothing to end */
+};
+
+/* The headers are there; the body, if any, is still to come. */
+struct http_request *http_request_new(struct lws *wsi, struct loop *loop,
+									  const char *path);
+void				 http_request_free(struct http_request *request);
+
+void http_answer(struct http_request *request, unsigned status, struct slice json);
+
+/* {"message": text} */
+void http_answer_message(struct http_request *request, unsigned status, const char *text);
+
+/* The socket takes bytes: send the answer.  Returns what the callback must. */
+int http_writeable(struct http_request *request);
+
+#endif
