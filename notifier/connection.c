@@ -171,14 +171,15 @@ connection_set_subject(struct connection *connection, const char *subject)
  * handled where it lies.
  */
 void
-connection_receive(struct connection *connection, struct slice bytes,
+connection_receive(struct connection *connection, struct slice bytes, size_t rest,
 				   bool final, bool binary)
 {
 	struct buffer *incoming = &connection->incoming;
+	const size_t   room = connection->loop->limiter.limits.message_bytes - incoming->length;
 
 	if (connection->state != CONNECTION_OPEN)
 		return;
-	if (bytes.length > connection->loop->limiter.limits.message_bytes - incoming->length)
+	if (bytes.length > room || rest > room - bytes.length)
 	{
 		connection_refuse(connection, LIMIT_MESSAGE_BYTES);
 		connection_close(connection, CLOSE_TOO_BIG, "message is too big");

@@ -23,10 +23,12 @@ struct lws;
 struct loop;
 
 /* Close codes of RFC 6455 and IANA's registry that we use. */
+#define CLOSE_PROTOCOL	1002
 #define CLOSE_NOT_TEXT	1007
 #define CLOSE_TOO_BIG	1009
 #define CLOSE_RESTART	1012
 #define CLOSE_TRY_LATER 1013
+#define CLOSE_CODES_END 5000 /* there are none from here on */
 
 enum connection_state
 {
@@ -93,8 +95,8 @@ bool connection_take(struct connection *connection, enum rate_kind kind);
 /* It acts as this subject from now on.  False: that has too many connections. */
 bool connection_set_subject(struct connection *connection, const char *subject);
 
-/* Some bytes of a message came in. */
-void connection_receive(struct connection *connection, struct slice bytes,
+/* Some bytes of a message came in; "rest" more of its frame are to come. */
+void connection_receive(struct connection *connection, struct slice bytes, size_t rest,
 						bool final, bool binary);
 
 /* Queue a frame; the caller keeps its own reference. */

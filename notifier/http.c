@@ -206,8 +206,6 @@ http_writeable(struct http_request *request)
 {
 	const bool whole = request->body.length == request->length;
 
-	if (request->status == 0)
-		return 0;
 	if (!write_answer(request) || !whole)
 		return -1;
 	return lws_http_transaction_completed(request->wsi);

@@ -53,7 +53,7 @@ void http_answer(struct http_request *request, unsigned status, struct slice jso
 /* {"message": text} */
 void http_answer_message(struct http_request *request, unsigned status, const char *text);
 
-/* The socket takes bytes: send the answer.  Returns what the callback must. */
+/* Send the answer, which is there.  Returns what the callback must. */
 int http_writeable(struct http_request *request);
 
 #endif

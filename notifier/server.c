@@ -15,6 +15,7 @@
 
 #include "connection.h"
 #include "http.h"
+#include "json_scan.h"
 #include "log.h"
 #include "loop.h"
 #include "memory.h"
@@ -25,8 +26,11 @@
 #define SERVICE_BUFFER_BYTES 32768
 #define RECEIVE_BUFFER_BYTES 1024
 
-#define API_KEY_HEADER "x-api-key:"
-#define TOO_MANY	   "{\"error\":\"Too many connected users\"}"
+#define API_KEY_HEADER	  "x-api-key:"
+#define WEBSOCKET_VERSION "13"
+
+#define HTTP_STATUS_UPGRADE_REQUIRED 426
+#define TOO_MANY					 "{\"error\":\"Too many connected users\"}"
 
 struct server
 {
@@ -67,6 +71,10 @@ answer(struct lws *wsi, unsigned status, const char *body)
 	const bool	   is_get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
 
 	if (lws_add_http_common_headers(wsi, status, "text/plain", length, &at, end) ||
+		(status == HTTP_STATUS_UPGRADE_REQUIRED &&
+		 lws_add_http_header_by_token(wsi, WSI_TOKEN_VERSION,
+									  (const unsigned char *) WEBSOCKET_VERSION,
+									  sizeof(WEBSOCKET_VERSION) - 1, &at, end)) ||
 		lws_finalize_http_header(wsi, &at, end) ||
 		(size_t) (end - at) < length)
 		return -1;
@@ -107,31 +115,45 @@ handle_body_end(struct http_request *request)
 		rest_handle(request);
 }
 
+/*
+ * Send what there is to send.  When that was all, libwebsockets frees "data", so
+ * the request is taken out of it before.
+ */
+static int
+handle_request_writeable(struct session_data *data)
+{
+	struct http_request *request = data->request;
+	int					 result;
+
+	if (request->status == 0)
+		return 0;
+	data->request = NULL;
+	result = http_writeable(request);
+	http_request_free(request);
+	return result;
+}
+
 /* The events of such a request.  -1 closes the socket. */
 static int
 handle_request(enum lws_callback_reasons reason, struct session_data *data,
 			   const void *in, size_t length)
 {
-	int result = 0;
-
 	if (data == NULL || data->request == NULL)
 		return 0;
-	if (reason == LWS_CALLBACK_HTTP_BODY)
-		return handle_body(data->request, in, length);
-	if (reason == LWS_CALLBACK_HTTP_BODY_COMPLETION)
+	switch (reason)
 	{
-		handle_body_end(data->request);
-		return 0;
-	}
-	if (reason == LWS_CALLBACK_HTTP_WRITEABLE)
-	{
-		if (data->request->status == 0)
+		case LWS_CALLBACK_HTTP_BODY:
+			return handle_body(data->request, in, length);
+		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+			handle_body_end(data->request);
 			return 0;
-		result = http_writeable(data->request);
+		case LWS_CALLBACK_HTTP_WRITEABLE:
+			return handle_request_writeable(data);
+		default:
+			http_request_free(data->request);
+			data->request = NULL;
+			return 0;
 	}
-	http_request_free(data->request);
-	data->request = NULL;
-	return result;
 }
 
 static int
@@ -176,6 +198,16 @@ is_websocket_path(struct lws *wsi)
 	return lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) > 0 &&
 		   (strcmp(path, "/realtime/v1/websocket") == 0 ||
 			strcmp(path, "/socket/websocket") == 0);
+}
+
+/* libwebsockets knows the drafts as well. */
+static bool
+is_websocket_version(struct lws *wsi)
+{
+	char version[4];
+
+	return lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_VERSION) > 0 &&
+		   strcmp(version, WEBSOCKET_VERSION) == 0;
 }
 
 /* What a limit for addresses counts as one: an IPv4 address or an IPv6 /64. */
@@ -225,6 +257,8 @@ confirm_upgrade(struct lws *wsi, const char *to)
 		return -1;
 	if (!is_websocket_path(wsi))
 		status = HTTP_STATUS_NOT_FOUND;
+	else if (!is_websocket_version(wsi))
+		status = HTTP_STATUS_UPGRADE_REQUIRED;
 	else if (!read_version(wsi, &version))
 		status = HTTP_STATUS_FORBIDDEN;
 	else if (loop_of(wsi)->stopping)
@@ -280,25 +314,48 @@ static void
 handle_receive(struct lws *wsi, struct connection *connection,
 			   const void *bytes, size_t length)
 {
-	const bool final = lws_is_final_fragment(wsi) &&
-					   lws_remaining_packet_payload(wsi) == 0;
+	const size_t rest = lws_remaining_packet_payload(wsi);
 
-	connection_receive(connection, slice_of(bytes, length), final,
+	connection_receive(connection, slice_of(bytes, length), rest,
+					   lws_is_final_fragment(wsi) && rest == 0,
 					   lws_frame_is_binary(wsi) != 0);
 }
 
 /*
+ * What is wrong with the payload of a close frame (RFC 6455 sections 5.5.1 and
+ * 7.4)?  Zero, or the code to fail with.  libwebsockets has looked at codes below
+ * 3000 already.
+ */
+static unsigned
+check_close(const unsigned char *bytes, size_t length)
+{
+	if (length == 0)
+		return 0;
+	if (length == 1 || (unsigned) (bytes[0] << 8 | bytes[1]) >= CLOSE_CODES_END)
+		return CLOSE_PROTOCOL;
+	return utf8_valid(slice_of((const char *) bytes + 2, length - 2)) ? 0 : CLOSE_NOT_TEXT;
+}
+
+/*
  * The peer says goodbye; the first two bytes are its code.  If it answers our
- * own farewell the socket may go; otherwise libwebsockets answers first.
+ * own farewell the socket may go; otherwise libwebsockets answers first, with
+ * what it was sent, unless that was wrong.
  */
 static int
-handle_peer_close(struct connection *connection, const unsigned char *bytes,
-				  size_t length)
+handle_peer_close(struct lws *wsi, struct connection *connection,
+				  const unsigned char *bytes, size_t length)
 {
+	const unsigned wrong = check_close(bytes, length);
+
 	connection_peer_closed(connection, length >= 2
 										   ? (unsigned) (bytes[0] << 8 | bytes[1])
 										   : LWS_CLOSE_STATUS_NO_STATUS);
-	return connection->state == CONNECTION_CLOSING ? -1 : 0;
+	if (connection->state == CONNECTION_CLOSING)
+		return -1;
+	if (wrong == 0)
+		return 0;
+	lws_close_reason(wsi, (enum lws_close_status) wrong, NULL, 0);
+	return -1;
 }
 
 /* A websocket's events.  -1 closes it. */
@@ -316,7 +373,7 @@ handle_websocket(struct lws *wsi, enum lws_callback_reasons reason,
 		case LWS_CALLBACK_SERVER_WRITEABLE:
 			return connection_writeable(data->connection) ? 0 : -1;
 		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-			return handle_peer_close(data->connection, in, length);
+			return handle_peer_close(wsi, data->connection, in, length);
 		case LWS_CALLBACK_CLOSED:
 			connection_free(data->connection);
 			data->connection = NULL;

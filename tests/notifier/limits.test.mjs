@@ -1,0 +1,270 @@
+// Is too much refused, told to whom it concerns, counted, and harmless to others?
+
+import { test, after } from 'node:test'
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import * as h from './harness.mjs'
+import { PING, PONG, WireClient } from './wire.mjs'
+
+const { Notifier, RawClient } = h
+
+const started = []
+after(async () => {
+  for (const { notifier, clients } of started) {
+    for (const client of clients) client.close()
+    await notifier.stop()
+  }
+})
+
+// A notifier with these options, and raw(), which connects to it.
+async function limited(...args) {
+  const notifier = await Notifier.start({ args })
+  const clients = []
+  started.push({ notifier, clients })
+  const raw = async (options = {}) => {
+    const client = await RawClient.connect(notifier, { apikey: notifier.token(), ...options })
+    clients.push(client)
+    return client
+  }
+  return { notifier, raw, clients }
+}
+
+const newTopic = () => `realtime:room-${randomUUID()}`
+const refused = (reason) => ({ status: 'error', response: { reason } })
+const broadcast = (payload = {}) => ({ type: 'broadcast', event: 'e', payload })
+const presence = { config: { presence: { key: 'k' } } }
+
+const counted = (notifier, limit) => notifier.logged(new RegExp(`event=refused limit=${limit}$`))
+
+// Sends `count` numbered messages at once; resolves to how many were answered with what.
+async function flood(client, count, send) {
+  for (let i = 0; i < count; i++) send(`f${i}`)
+  const isReply = (f) => f[3] === 'phx_reply' && /^f\d+$/.test(f[1])
+  await h.eventually('all answers', () => client.frames.filter(isReply).length === count)
+  const tally = {}
+  for (const { status, response } of client.frames.filter(isReply).map((f) => f[4])) {
+    const key = status === 'ok' ? 'ok' : response.reason
+    tally[key] = (tally[key] ?? 0) + 1
+  }
+  return tally
+}
+
+// A burst is twice the rate; what the clock adds in between is not much.
+function assertBurst(tally, rate, reason) {
+  assert.deepEqual(Object.keys(tally).sort(), [reason, 'ok'].sort())
+  assert.ok(tally.ok >= 2 * rate && tally.ok < 3 * rate, `${tally.ok} of a burst of ${2 * rate}`)
+}
+
+test('messages per second of one connection', async () => {
+  const { notifier, raw } = await limited('--max-messages', '50')
+  const [client, witness] = [await raw(), await raw()]
+  const topic = newTopic()
+  await client.join(topic, { config: { broadcast: { ack: true } } })
+  await witness.join(topic)
+  const tally = await flood(client, 300, (ref) => client.send('1', ref, topic, 'broadcast', broadcast()))
+  assertBurst(tally, 50, 'Too many messages per second')
+  await witness.heartbeat()
+  await counted(notifier, 'messages')
+  client.send('1', 'leave', topic, 'phx_leave', {})
+  assert.equal((await client.reply('leave'))[4].status, 'ok', 'leaving is always possible')
+  witness.send('1', 'w', topic, 'broadcast', broadcast())
+  await h.eventually('it is open again', async () => (await client.join(topic, {}, randomUUID())).status === 'ok')
+  client.close()
+  const closed = await notifier.logged(/event=closed .* refused=(\d+)/)
+  assert.equal(Number(closed[1]), tally['Too many messages per second'])
+})
+
+test('what was refused is not heard, and the rate is given back with time', async () => {
+  const { raw } = await limited('--max-messages', '20')
+  const [client, witness] = [await raw(), await raw()]
+  const topic = newTopic()
+  await client.join(topic, { config: { broadcast: { ack: true } } })
+  await witness.join(topic)
+  const heard = []
+  witness.ws.on('message', (data) => { if (data.includes('"broadcast"')) heard.push(data) })
+  const tally = await flood(client, 100, (ref) => client.send('1', ref, topic, 'broadcast', broadcast()))
+  await witness.heartbeat()
+  assert.equal(heard.length, tally.ok)
+  let ref = 0
+  await h.eventually('one more is let through', async () => {
+    client.send('1', `again${++ref}`, topic, 'broadcast', broadcast())
+    return (await client.reply(`again${ref}`))[4].status === 'ok'
+  })
+})
+
+test('messages per second in all', async () => {
+  const { raw } = await limited('--max-total-messages', '50', '--max-messages', '0')
+  const topic = newTopic()
+  const clients = [await raw(), await raw()]
+  for (const client of clients) await client.join(topic, { config: { broadcast: { ack: true } } })
+  const tallies = await Promise.all(clients.map((client) =>
+    flood(client, 150, (ref) => client.send('1', ref, topic, 'broadcast', broadcast()))))
+  const ok = tallies.reduce((sum, tally) => sum + (tally.ok ?? 0), 0)
+  assert.ok(ok >= 100 && ok < 200, `${ok}`)
+})
+
+test('joins per second of one connection and in all', async () => {
+  const one = await limited('--max-joins', '20', '--max-channels', '1000')
+  const client = await one.raw()
+  const tally = await flood(client, 100, (ref) => client.send(ref, ref, newTopic(), 'phx_join', {}))
+  assertBurst(tally, 20, 'ClientJoinRateLimitReached: Too many joins per second')
+  await counted(one.notifier, 'joins')
+  const other = await one.raw()
+  assert.equal((await other.join(newTopic())).status, 'ok')
+
+  const all = await limited('--max-total-joins', '20', '--max-joins', '0', '--max-channels', '1000')
+  const clients = [await all.raw(), await all.raw()]
+  const tallies = await Promise.all(clients.map((c) => flood(c, 60, (ref) => c.send(ref, ref, newTopic(), 'phx_join', {}))))
+  const ok = tallies.reduce((sum, t) => sum + (t.ok ?? 0), 0)
+  assert.ok(ok >= 40 && ok < 80, `${ok}`)
+})
+
+test('presence calls per second', async () => {
+  const { notifier, raw } = await limited('--max-presence-calls', '10')
+  const client = await raw()
+  const topic = newTopic()
+  await client.join(topic, presence)
+  let n = 0
+  const tally = await flood(client, 80, (ref) =>
+    client.send('1', ref, topic, 'presence', { event: 'track', payload: { n: n++ } }))
+  assertBurst(tally, 10, 'Client presence rate limit exceeded')
+  await counted(notifier, 'presence_calls')
+  client.send('1', 'b', topic, 'broadcast', broadcast())
+  await client.heartbeat()
+})
+
+test('how large a presence is, and how many there are', async () => {
+  const { notifier, raw } = await limited('--max-presence-bytes', '100', '--max-presences', '2')
+  const topic = newTopic()
+  const clients = [await raw(), await raw(), await raw()]
+  for (const client of clients) await client.join(topic, presence)
+  const track = async (client, ref, payload) => {
+    client.send('1', ref, topic, 'presence', { event: 'track', payload })
+    return (await client.reply(ref))[4]
+  }
+  assert.deepEqual(await track(clients[0], 'a', { x: 'x'.repeat(93) }), refused('Track message size exceeded'))
+  assert.equal((await track(clients[0], 'b', { x: 'x'.repeat(92) })).status, 'ok')
+  assert.equal((await track(clients[1], 'c', {})).status, 'ok')
+  assert.deepEqual(await track(clients[2], 'd', {}), refused('Too many are present in this topic'))
+  assert.equal((await track(clients[1], 'e', { now: 1 })).status, 'ok', 'who is in may change')
+  clients[0].close()
+  await h.eventually('there is room again', async () => (await track(clients[2], randomUUID(), {})).status === 'ok')
+  await counted(notifier, 'presence_bytes')
+  await counted(notifier, 'presences')
+})
+
+test('how large a payload is: the sender is told, and stays', async () => {
+  const { notifier, raw } = await limited('--max-payload-bytes', '1000')
+  const topic = newTopic()
+  const [client, witness] = [await raw(), await raw()]
+  await client.join(topic, { config: { broadcast: { ack: true } } })
+  await witness.join(topic)
+  const payload = (size) => ({ ...broadcast(), payload: 'x'.repeat(size - JSON.stringify({ ...broadcast(), payload: '' }).length) })
+  client.send('1', '2', topic, 'broadcast', payload(1001))
+  assert.deepEqual((await client.reply('2'))[4], { status: 'error', response: 'payload_size_exceeded' })
+  client.ws.send(h.kind3({ joinRef: '1', ref: '3', topic, event: 'e', encoding: 0, payload: Buffer.alloc(1001) }))
+  assert.deepEqual((await client.reply('3'))[4], { status: 'error', response: 'payload_size_exceeded' })
+  client.send('1', '4', topic, 'broadcast', payload(1000))
+  assert.equal((await client.reply('4'))[4].status, 'ok')
+  await witness.frame('the one that is small enough', (f) => f[3] === 'broadcast')
+  await counted(notifier, 'payload_bytes')
+})
+
+test('channels of one connection', async () => {
+  const { notifier, raw } = await limited('--max-channels', '3')
+  const client = await raw()
+  for (const ref of ['1', '2', '3']) assert.equal((await client.join(newTopic(), {}, ref)).status, 'ok')
+  assert.deepEqual(await client.join(newTopic(), {}, '4'), refused('ChannelRateLimitReached: Too many channels'))
+  await counted(notifier, 'channels')
+})
+
+test('connections in all, and of one address', async () => {
+  for (const option of ['--max-connections', '--max-connections-per-address']) {
+    const { notifier, raw } = await limited(option, '2')
+    const [one] = [await raw(), await raw()]
+    await assert.rejects(raw(), { status: 429 })
+    one.close()
+    await notifier.logged(/event=closed/)
+    const next = await raw()
+    await next.heartbeat()
+  }
+})
+
+test('connections of one subject: the join is refused, the others stay', async () => {
+  const { notifier, raw } = await limited('--max-connections-per-subject', '2')
+  const apikey = notifier.token({ sub: 'alice' })
+  const clients = [await raw({ apikey }), await raw({ apikey }), await raw({ apikey })]
+  assert.equal((await clients[0].join(newTopic())).status, 'ok')
+  assert.equal((await clients[0].join(newTopic(), {}, '2')).status, 'ok', 'two channels are one connection')
+  assert.equal((await clients[1].join(newTopic())).status, 'ok')
+  assert.deepEqual(await clients[2].join(newTopic()), refused('ConnectionRateLimitReached: Too many connected users'))
+  assert.equal((await (await raw()).join(newTopic())).status, 'ok', 'another subject')
+  for (let i = 0; i < 4; i++) {
+    const anonymous = await raw({ apikey: notifier.token({ sub: undefined }) })
+    assert.equal((await anonymous.join(newTopic())).status, 'ok', 'who has no subject is not counted')
+  }
+  await counted(notifier, 'connections_per_subject')
+  clients[0].close()
+  await h.eventually('there is room again', async () => (await clients[2].join(newTopic(), {}, randomUUID())).status === 'ok')
+})
+
+test('a queue in messages and in bytes: the slow reader is closed, and harms nobody', async () => {
+  for (const [args, size] of [[['--max-queue-messages', '50'], 20_000], [['--max-queue-bytes', '65536'], 50_000]]) {
+    const { notifier, raw } = await limited(...args, '--max-messages', '0')
+    const topic = newTopic()
+    const [sender, witness, slow] = [await raw(), await raw(), await raw()]
+    for (const client of [sender, witness, slow]) await client.join(topic)
+    slow.ws._socket.pause()
+    const closed = notifier.logged(/event=closed code=1013 reason="client reads too slowly"/)
+    let over = false
+    closed.then(() => { over = true })
+    const text = 'x'.repeat(size)
+    for (let i = 0; !over; i++) {
+      sender.send('1', `${i}`, topic, 'broadcast', broadcast({ i, text }))
+      await witness.frame('a broadcast', (f) => f[3] === 'broadcast' && f[4].payload.i === i)
+    }
+    await closed
+    await counted(notifier, 'queue')
+    await sender.heartbeat()
+  }
+})
+
+test('whoever answers pings stays, whatever else it does not do; who does not is gone', async () => {
+  const { notifier, clients } = await limited('--ping-interval', '1', '--ping-timeout', '1')
+  const alive = await WireClient.connect(notifier, notifier.token())
+  const dead = await WireClient.connect(notifier, notifier.token())
+  clients.push(alive, dead)
+  let pings = 0
+  alive.socket.on('data', () => {
+    const fresh = alive.frames.filter((f) => f.opcode === PING).slice(pings)
+    pings += fresh.length
+    for (const { payload } of fresh) alive.send({ opcode: PONG, payload })
+  })
+  await dead.ended
+  await h.eventually('more pings', () => pings >= 3)
+  await notifier.logged(/event=closed code=0 reason="connection lost"/)
+  alive.send({ payload: '[null,"r","phoenix","heartbeat",{}]' })
+  await h.eventually('it is still there', () => alive.frames.some((f) => f.payload.includes('phx_reply')))
+})
+
+test('topics other than sessions can be closed to all', async () => {
+  const { notifier, raw } = await limited('--public-channels', 'off')
+  const client = await raw()
+  const reason = refused('PrivateOnly: This project only allows private channels')
+  assert.deepEqual(await client.join('realtime:room'), reason)
+  assert.equal((await client.join(`realtime:session:${h.newSession()}`, {}, '2')).status, 'ok')
+  const post = async (where, body) => (await fetch(`${notifier.httpUrl}/api/broadcast${where}`,
+    { method: 'POST', body: Buffer.from(body), headers: { authorization: `Bearer ${notifier.token()}` } })).status
+  assert.equal(await post('/room/events/e', '{}'), 403)
+  assert.equal(await post('', JSON.stringify({ messages: [{ topic: 'room', event: 'e', payload: {} }] })), 202)
+})
+
+test('options that cannot be are said', async () => {
+  for (const args of [['--max-messages', 'x'], ['--max-messages', '-1'], ['--max-messages', ''], ['--max-channels', '0'],
+    ['--max-message-bytes', '99999999999'], ['--ping-interval', '0'], ['--public-channels', 'maybe']]) {
+    const notifier = await Notifier.launch({ args }).catch(() => null)
+    if (notifier === null) continue
+    assert.equal((await notifier.exited).code, 2, args.join(' '))
+    assert.ok(notifier.lines.some((line) => line.includes(`event=invalid option=${args[0]}`)), args.join(' '))
+  }
+})
