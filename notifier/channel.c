@@ -169,6 +169,27 @@ channel_send_presence_state(struct channel *channel)
 }
 
 void
+channel_announce_feed(struct connection *connection)
+{
+	struct hash_entry *entry = NULL;
+
+	connection->awaits_feed = false;
+	while ((entry = hash_map_next(&connection->channels, entry)) != NULL)
+	{
+		struct channel *channel = hash_holder(entry, struct channel, entry);
+
+		if (channel->awaits_feed && channel->joined)
+		{
+			channel->awaits_feed = false;
+			channel_send_system(channel, "system", "ok",
+								"Replication connection established");
+		}
+		else if (channel->awaits_feed)
+			connection->awaits_feed = true;
+	}
+}
+
+void
 channel_announce_end(struct connection *connection)
 {
 	struct hash_entry *entry = NULL;

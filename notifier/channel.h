@@ -35,6 +35,7 @@ struct channel
 	bool				joined;			  /* the join was answered with ok */
 	bool				ack;			  /* reply to each broadcast */
 	bool				self;			  /* hears its own broadcasts */
+	bool				awaits_feed;	  /* is to be told when the database is heard */
 	bool private;						  /* the client takes it for a private one */
 	bool					 presence;	  /* wants to hear who is there */
 	struct slice			 key;		  /* under which it is present; ours */
@@ -77,6 +78,9 @@ void channel_send_system(struct channel *channel, const char *extension,
 
 /* Tell who is there, and from now on also who comes and goes. */
 void channel_send_presence_state(struct channel *channel);
+
+/* The database is heard: tell those who asked to be told. */
+void channel_announce_feed(struct connection *connection);
 
 /* Tell all that it is the server who ends the connection. */
 void channel_announce_end(struct connection *connection);

@@ -346,6 +346,8 @@ connection_tick(struct connection *connection)
 	if (connection->state == CONNECTION_OPEN)
 	{
 		channel_expire_all(connection);
+		if (connection->awaits_feed && listener_is_live(connection->loop->listener))
+			channel_announce_feed(connection);
 		return;
 	}
 	if (uv_now(&connection->loop->uv) < connection->close_deadline)

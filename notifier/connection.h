@@ -50,6 +50,7 @@ struct connection
 	enum phoenix_version version;	  /* serializer that was asked for */
 	bool				 realtime_js; /* understands kind 4 */
 	struct hash_map		 channels;	  /* struct channel, by topic */
+	bool				 awaits_feed; /* some channel does */
 	double				 next_expiry; /* no token of ours ends before; 0: none */
 
 	enum connection_state state;		  /* changed by connection_close() alone */

@@ -121,6 +121,8 @@ join_config_read(struct channel *channel, json_t *config)
 
 	channel->ack = is_true(json_object_get(broadcast, "ack"));
 	channel->self = is_true(json_object_get(broadcast, "self"));
+	channel->awaits_feed = is_true(json_object_get(broadcast, "replication_ready"));
+	channel->connection->awaits_feed |= channel->awaits_feed;
 	channel->private = is_true(json_object_get(config, "private"));
 	read_presence(channel, json_object_get(config, "presence"));
 	read_bindings(channel, json_object_get(config, "postgres_changes"));

@@ -261,6 +261,12 @@ listener_new(uv_loop_t *uv, const char *conninfo, struct hub *hub,
 	return listener;
 }
 
+bool
+listener_is_live(const struct listener *listener)
+{
+	return listener->link.state == LINK_READY && listener->state != LISTENER_LISTENING;
+}
+
 void
 listener_stop(struct listener *listener)
 {

@@ -19,6 +19,9 @@ struct listener;
 struct listener *listener_new(uv_loop_t *uv, const char *conninfo, struct hub *hub,
 							  void (*on_mismatch)(void *arg), void *arg);
 
+/* Is everything heard that the database tells now? */
+bool listener_is_live(const struct listener *listener);
+
 /* Hear no more; "listener_free" when the loop has closed its handles. */
 void listener_stop(struct listener *listener);
 void listener_free(struct listener *listener);
