@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #include "hash_map.h"
-#include "limits.h"
+#include "limit_options.h"
 
 /* What can be refused. */
 enum limit

@@ -8,7 +8,7 @@
 #ifndef HARTHIO_OPTIONS_H
 #define HARTHIO_OPTIONS_H
 
-#include "limits.h"
+#include "limit_options.h"
 #include "log.h"
 #include "slice.h"
 

@@ -216,6 +216,7 @@ address_of(struct lws *wsi, struct sockaddr_in6 *address)
 {
 	socklen_t length = sizeof(*address);
 
+	*address = (struct sockaddr_in6){0};
 	if (getpeername(lws_get_socket_fd(wsi), (struct sockaddr *) address, &length) != 0)
 		return SLICE("");
 	if (address->sin6_family != AF_INET6)

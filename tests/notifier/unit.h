@@ -15,8 +15,11 @@ void unit_check(bool good, const char *what, const char *file, int line);
 void test_auth(void);
 void test_frame(void);
 void test_hash_map(void);
+void test_hub(void);
 void test_json_scan(void);
+void test_limiter(void);
 void test_phoenix(void);
+void test_presence(void);
 void test_session_state(void);
 
 #endif

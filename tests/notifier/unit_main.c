@@ -29,8 +29,11 @@ main(void)
 	test_auth();
 	test_frame();
 	test_hash_map();
+	test_hub();
 	test_json_scan();
+	test_limiter();
 	test_phoenix();
+	test_presence();
 	test_session_state();
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed == 0 ? 0 : 1;

@@ -1,11 +1,11 @@
 /*
- * limits.h
+ * limit_options.h
  *		How much may be asked for: one list, from which the options come too.
  *
  * Zero means no limit, except where a lowest value is given.
  */
-#ifndef HARTHIO_LIMITS_H
-#define HARTHIO_LIMITS_H
+#ifndef HARTHIO_LIMIT_OPTIONS_H
+#define HARTHIO_LIMIT_OPTIONS_H
 
 #include <stdint.h>
 
