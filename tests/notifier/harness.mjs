@@ -309,10 +309,13 @@ export class RawClient {
     return (await this.reply(ref))[4]
   }
 
-  // Everything sent before has been dealt with once this is answered.
+  // Everything sent before has been dealt with once this is answered; `frames`
+  // keeps what came of it.
   async heartbeat(ref = `hb-${randomUUID()}`) {
     this.send(null, ref, 'phoenix', 'heartbeat', {})
-    return this.reply(ref)
+    const isAnswer = (frame) => frame[1] === ref
+    await eventually('the heartbeat\'s answer', () => this.frames.some(isAnswer))
+    this.frames.splice(this.frames.findIndex(isAnswer), 1)
   }
 
   close() {
