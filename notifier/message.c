@@ -17,6 +17,7 @@
 #include "log.h"
 #include "loop.h"
 #include "presence_call.h"
+#include "session_state.h"
 
 /* So many malformed messages of a connection are logged; all are counted. */
 #define MALFORMED_LOGGED 5
@@ -139,6 +140,19 @@ refuse_size(struct channel *channel, const struct phoenix_message *message)
 			  SLICE("\"payload_size_exceeded\""));
 }
 
+/* What is wrong with a broadcast, or NULL.  In a session some are the server's. */
+static const char *
+check_broadcast(const struct channel *channel, const struct phoenix_message *message)
+{
+	bool (*is_reserved)(struct slice event) = channel->session != NULL ? session_state_is_event : NULL;
+
+	if (message->user_event.data == NULL)
+		return phoenix_check_broadcast(message->payload, is_reserved);
+	if (is_reserved != NULL && is_reserved(message->user_event))
+		return PHOENIX_EVENT_RESERVED;
+	return NULL;
+}
+
 static void
 receive_broadcast(struct channel *channel, const struct phoenix_message *message)
 {
@@ -148,15 +162,14 @@ receive_broadcast(struct channel *channel, const struct phoenix_message *message
 		.payload = message->payload,
 		.opaque = message->opaque,
 	};
-	const char *wrong = NULL;
+	const char *wrong;
 
 	if (message->payload.length > limits->payload_bytes)
 	{
 		refuse_size(channel, message);
 		return;
 	}
-	if (message->user_event.data == NULL)
-		wrong = phoenix_check_broadcast(message->payload);
+	wrong = check_broadcast(channel, message);
 	if (wrong != NULL)
 	{
 		message_reply_error(channel->connection, message, channel->join_ref, wrong);

@@ -249,8 +249,25 @@ phoenix_message_free(struct phoenix_message *message)
 	buffer_free(&message->decoded);
 }
 
+/* The value of the key "event". */
+static const char *
+check_event(struct slice value, bool (*is_reserved)(struct slice event))
+{
+	struct buffer decoded = {0};
+	struct slice  event;
+	const char	 *wrong = NULL;
+
+	if (*value.data != '"')
+		return "event of a broadcast must be a string";
+	if (is_reserved != NULL &&
+		(!phoenix_decode_string(value, &decoded, &event) || is_reserved(event)))
+		wrong = PHOENIX_EVENT_RESERVED;
+	buffer_free(&decoded);
+	return wrong;
+}
+
 const char *
-phoenix_check_broadcast(struct slice payload)
+phoenix_check_broadcast(struct slice payload, bool (*is_reserved)(struct slice event))
 {
 	struct json_scan scan = json_scan_start(payload);
 	struct slice	 key;
@@ -267,8 +284,8 @@ phoenix_check_broadcast(struct slice payload)
 
 		if (!phoenix_decode_string(key, &decoded, &name))
 			wrong = "broadcast payload has a key that is not text";
-		else if (slice_equal(name, SLICE("event")) && *value.data != '"')
-			wrong = "event of a broadcast must be a string";
+		else if (slice_equal(name, SLICE("event")))
+			wrong = check_event(value, is_reserved);
 		else if (slice_equal(name, SLICE("ids")))
 			wrong = "broadcast payload must not have the key ids";
 		buffer_free(&decoded);

@@ -72,9 +72,14 @@ bool phoenix_decode_string(struct slice json, struct buffer *decoded,
  * May this payload of a broadcast be given to others as it is?  Clients throw
  * inside their message handler at what they do not expect there, and an
  * exception can end a Node process: nobody may do that to his neighbours.
- * Returns NULL, or what is wrong with it.
+ * Nor may a client speak of events for which is_reserved(), unless that is NULL,
+ * says that they are the server's.  Returns NULL, or what is wrong with it.
  */
-const char *phoenix_check_broadcast(struct slice payload);
+const char *phoenix_check_broadcast(struct slice payload,
+									bool (*is_reserved)(struct slice event));
+
+/* What is wrong with such an event. */
+#define PHOENIX_EVENT_RESERVED "event of a broadcast is the server's own"
 
 /* Each returns a frame with one reference, the caller's. */
 struct frame *phoenix_encode_push(enum phoenix_version version,

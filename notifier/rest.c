@@ -16,6 +16,7 @@
 #include "loop.h"
 #include "memory.h"
 #include "rest_message.h"
+#include "session_state.h"
 
 #define BATCH_PATH	"/api/broadcast"
 #define SINGLE_PATH BATCH_PATH "/"
@@ -169,7 +170,10 @@ make_checks(struct rest_job *job)
 		struct slice		 session;
 
 		if (channel_session_id(buffer_slice(&message->topic), &session))
+		{
 			message->check = check_of(job, session);
+			message->dropped = session_state_is_event(message->broadcast.event);
+		}
 		else
 			message->dropped = message->private || !job->request->loop->public_channels;
 	}

@@ -25,15 +25,42 @@ session_id_valid(struct slice id)
 	return true;
 }
 
+enum
+{
+	EVENT_SELECTED,
+	EVENT_RECOVERY,
+	EVENT_ENDED,
+	EVENT_QUALITY,
+	EVENT_COUNT
+};
+
+static const char *const event_names[EVENT_COUNT] = {
+	[EVENT_SELECTED] = "provider-selected",
+	[EVENT_RECOVERY] = "coordinated-recovery",
+	[EVENT_ENDED] = "session-ended",
+	[EVENT_QUALITY] = "quality-changed",
+};
+
+bool
+session_state_is_event(struct slice event)
+{
+	for (int i = 0; i < EVENT_COUNT; i++)
+	{
+		if (slice_equal(event, slice_text(event_names[i])))
+			return true;
+	}
+	return false;
+}
+
 /* A session without a provider has ended; failedProvider marks a switch. */
 static const char *
 event_of(json_t *object)
 {
 	if (!json_is_string(json_object_get(object, "provider")))
-		return "session-ended";
+		return event_names[EVENT_ENDED];
 	if (json_is_string(json_object_get(object, "failedProvider")))
-		return "coordinated-recovery";
-	return "provider-selected";
+		return event_names[EVENT_RECOVERY];
+	return event_names[EVENT_SELECTED];
 }
 
 static bool
@@ -104,7 +131,7 @@ session_state_event(const struct session_state *state,
 	const bool same_epoch = state->generation == before->generation &&
 							state->epoch == before->epoch;
 
-	return same_epoch && state->rung != before->rung ? "quality-changed" : state->event;
+	return same_epoch && state->rung != before->rung ? event_names[EVENT_QUALITY] : state->event;
 }
 
 bool

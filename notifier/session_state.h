@@ -45,6 +45,9 @@ bool session_state_newer(const struct session_state *a,
 const char *session_state_event(const struct session_state *state,
 								const struct session_state *before);
 
+/* Is this what states are called?  Nobody else may send what is. */
+bool session_state_is_event(struct slice event);
+
 /* Do they differ in nothing but the version? */
 bool session_state_same(const struct session_state *a,
 						const struct session_state *b);

@@ -45,6 +45,27 @@ test('clients can talk in a session, each spelling of its topic a room of its ow
   assert.deepEqual(elsewhere.messages.map((m) => m.event), ['provider-selected'])
 })
 
+test("nobody can speak for the server in a session, on none of its topics", async () => {
+  const session = h.newSession()
+  for (const topic of [`session:${session}`, `provider-coord-${session}`, `p2p-session-${session}`]) {
+    const forger = await connect(h.newestKind).join(topic, { broadcast: { ack: true } })
+    const listener = await connect(h.newestKind).join(topic)
+    for (const event of ['provider-selected', 'coordinated-recovery', 'session-ended', 'quality-changed'])
+      assert.equal(await forger.send(event, { sessionId: session, epoch: 9, provider: 'mine' }), 'error', event)
+    // realtime-js sends bytes in another kind of frame
+    assert.equal(await forger.send('session-ended', new Uint8Array([1]).buffer), 'error')
+    assert.equal(await forger.send('chat', { text: 'hello' }), 'ok')
+    await h.eventually('what came after is heard', () => listener.messages.length > 0)
+    assert.deepEqual(listener.messages.map((m) => m.event), ['chat'])
+  }
+})
+
+test('elsewhere these are events like others', async () => {
+  const topic = newTopic()
+  const from = await connect(h.newestKind).join(topic, { broadcast: { ack: true } })
+  assert.equal(await from.send('session-ended', {}), 'ok')
+})
+
 test('opaque bytes reach realtime-js and nobody else', async () => {
   const topic = newTopic()
   const sender = await connect(h.newestKind).join(topic, { broadcast: { ack: true } })

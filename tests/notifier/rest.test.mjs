@@ -277,3 +277,16 @@ test('many requests of one connection are answered in turn', async () => {
     assert.equal((await heard(receiver))[4].event, `e${n}`)
   }
 })
+
+test('nobody can speak for the server in a session', async () => {
+  const session = h.newSession()
+  const topic = `session:${session}`
+  const receiver = await listener(topic)
+  assert.equal((await single(topic, 'coordinated-recovery', { epoch: 9 }))[0], 403)
+  assert.equal((await batch([
+    { topic, event: 'session-ended', payload: {} },
+    { topic, event: 'chat', payload: { text: 'hello' } },
+  ]))[0], 202)
+  const frame = await heard(receiver)
+  assert.equal((frame[4] ?? frame.payload).event, 'chat')
+})

@@ -139,6 +139,23 @@ test_encode(void)
 	frame_release(frame);
 }
 
+static bool
+is_mine(struct slice event)
+{
+	return slice_equal(event, SLICE("mine"));
+}
+
+static void
+test_reserved_events(void)
+{
+	CHECK(phoenix_check_broadcast(SLICE("{\"event\":\"yours\"}"), is_mine) == NULL);
+	CHECK(phoenix_check_broadcast(SLICE("{\"payload\":{\"event\":\"mine\"}}"), is_mine) == NULL);
+	CHECK(phoenix_check_broadcast(SLICE("{\"event\":\"mine\"}"), is_mine) != NULL);
+	CHECK(phoenix_check_broadcast(SLICE("{\"event\":\"m\\u0069ne\"}"), is_mine) != NULL);
+	CHECK(phoenix_check_broadcast(SLICE("{\"event\":\"mine\",\"event\":\"yours\"}"), is_mine) != NULL);
+	CHECK(phoenix_check_broadcast(SLICE("{\"event\":\"\\ud800\"}"), is_mine) != NULL);
+}
+
 static void
 test_check_broadcast(void)
 {
@@ -147,9 +164,9 @@ test_check_broadcast(void)
 										"{\"\\u0069ds\":[]}", "{\"e\\u0076ent\":null}", "{\"\\ud800\":1}"};
 
 	for (unsigned i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
-		CHECK(phoenix_check_broadcast(slice_text(fine[i])) == NULL);
+		CHECK(phoenix_check_broadcast(slice_text(fine[i]), NULL) == NULL);
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		CHECK(phoenix_check_broadcast(slice_text(wrong[i])) != NULL);
+		CHECK(phoenix_check_broadcast(slice_text(wrong[i]), NULL) != NULL);
 }
 
 void
@@ -159,4 +176,5 @@ test_phoenix(void)
 	test_decode_binary();
 	test_encode();
 	test_check_broadcast();
+	test_reserved_events();
 }
