@@ -692,6 +692,7 @@ BEGIN
 		GRANT USAGE ON SCHEMA harthio TO harthio_notifier;
 		GRANT EXECUTE ON FUNCTION
 			harthio.protocol_version(),
+			harthio.activity_now(),
 			@extschema@.harthio_authorize(text, text),
 			@extschema@.harthio_snapshot(text[]),
 			@extschema@.harthio_report_probe(text, boolean, integer),

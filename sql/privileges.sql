@@ -67,9 +67,10 @@ DROP FUNCTION all_may_join;
 DROP FUNCTION names_index CASCADE;
 DROP SCHEMA hostile CASCADE;
 
--- the notifier's role asks its three questions
+-- the notifier's role asks its questions
 SET ROLE harthio_notifier;
 SELECT harthio.protocol_version();
+SELECT publisher_lag_ms >= 0 AS lag FROM harthio.activity_now();
 SELECT session_id FROM harthio_snapshot('{privileges}');
 SET request.jwt.claims = '{"role": "authenticated", "sub": "bob"}';
 SELECT harthio_authorize('privileges');
