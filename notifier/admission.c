@@ -19,9 +19,10 @@ admission_refuse_join(struct connection *connection, struct slice join_ref,
 {
 	struct buffer response = {0};
 
-	log_info("channel", "id=%llu event=refused topic=%s reason=%s",
-			 (unsigned long long) connection->id, log_slice(topic),
-			 log_text(reason));
+	metrics_count_refusal(&connection->loop->metrics, reason);
+	log_client(LOG_LEVEL_INFO, "channel", "id=%llu event=refused topic=%s reason=%s",
+			   (unsigned long long) connection->id, log_slice(topic),
+			   log_text(reason));
 	buffer_append_text(&response, "{\"reason\":");
 	buffer_append_json_string(&response, slice_text(reason));
 	buffer_append_text(&response, "}");
@@ -52,6 +53,7 @@ admit_join(struct channel *channel)
 
 	channel_renew(channel);
 	channel->joined = true;
+	metrics_add(&connection->loop->metrics, METRIC_JOINS, 1);
 	buffer_append_text(&response, "{\"postgres_changes\":");
 	buffer_append(&response, buffer_slice(&channel->bindings));
 	buffer_append_text(&response, "}");

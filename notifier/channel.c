@@ -216,9 +216,9 @@ channel_fail(struct channel *channel, unsigned code, const char *message)
 	struct buffer payload = {0};
 	char		  opening[32];
 
-	log_info("channel", "id=%llu event=failed topic=%s code=%u reason=%s",
-			 (unsigned long long) channel->connection->id,
-			 log_slice(channel->topic), code, log_text(message));
+	log_client(LOG_LEVEL_INFO, "channel", "id=%llu event=failed topic=%s code=%u reason=%s",
+			   (unsigned long long) channel->connection->id,
+			   log_slice(channel->topic), code, log_text(message));
 	channel_send_system(channel, "system", "error", message);
 	snprintf(opening, sizeof(opening), "{\"code\":%u,\"reason\":", code);
 	buffer_append_text(&payload, opening);

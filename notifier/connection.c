@@ -33,6 +33,7 @@ connection_new(struct loop *loop, struct lws *wsi, enum phoenix_version version)
 	connection->version = version;
 	connection->opened_at = uv_now(&loop->uv);
 	hash_map_init(&connection->channels, &loop->hash_key);
+	metrics_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
 	loop_add_connection(loop, connection);
 	return connection;
 }
@@ -104,6 +105,7 @@ connection_free(struct connection *connection)
 	struct limiter *limiter = &connection->loop->limiter;
 
 	log_closed(connection);
+	metrics_count_close(&connection->loop->metrics, connection->close_code);
 	/* Nothing can be sent any more. */
 	connection->state = CONNECTION_CLOSING;
 	channel_free_all(connection);
@@ -125,8 +127,8 @@ connection_refuse(struct connection *connection, enum limit limit)
 	if (connection->limits_logged & 1U << limit)
 		return;
 	connection->limits_logged |= 1U << limit;
-	log_info("connection", "id=%llu event=refused limit=%s",
-			 (unsigned long long) connection->id, limit_name(limit));
+	log_client(LOG_LEVEL_INFO, "connection", "id=%llu event=refused limit=%s",
+			   (unsigned long long) connection->id, limit_name(limit));
 }
 
 bool
@@ -193,6 +195,8 @@ connection_receive(struct connection *connection, struct slice bytes, size_t res
 		bytes = buffer_slice(incoming);
 	connection->messages_in++;
 	connection->bytes_in += bytes.length;
+	metrics_add(&connection->loop->metrics, METRIC_FRAMES_IN, 1);
+	metrics_add(&connection->loop->metrics, METRIC_BYTES_IN, bytes.length);
 	message_receive(connection, bytes, binary);
 	buffer_free(incoming);
 }
@@ -215,6 +219,7 @@ static void
 close_slow_reader(struct connection *connection)
 {
 	connection_refuse(connection, LIMIT_QUEUE);
+	metrics_add(&connection->loop->metrics, METRIC_SLOW_READERS, 1);
 	log_warning("connection", "id=%llu event=slow_reader frames=%zu bytes=%zu so_far=%llu",
 				(unsigned long long) connection->id, connection->queue_count,
 				connection->queue_bytes,
@@ -263,7 +268,15 @@ static bool
 write_bytes(struct connection *connection, unsigned char *bytes, size_t length)
 {
 	connection->bytes_out += length;
+	metrics_add(&connection->loop->metrics, METRIC_BYTES_OUT, length);
 	return lws_write(connection->wsi, bytes, length, LWS_WRITE_RAW) >= 0;
+}
+
+static void
+count_sent(struct connection *connection)
+{
+	connection->messages_out++;
+	metrics_add(&connection->loop->metrics, METRIC_FRAMES_OUT, 1);
 }
 
 /* A frame too large to be gathered goes alone, in memory of its own. */
@@ -276,7 +289,7 @@ write_large(struct connection *connection)
 
 	memcpy(bytes + LWS_PRE, frame->bytes, frame->length);
 	good = write_bytes(connection, bytes + LWS_PRE, frame->length);
-	connection->messages_out++;
+	count_sent(connection);
 	frame_release(frame);
 	free(bytes);
 	return good;
@@ -297,7 +310,7 @@ write_queue(struct connection *connection)
 			break;
 		memcpy(bytes + LWS_PRE + length, frame->bytes, frame->length);
 		length += frame->length;
-		connection->messages_out++;
+		count_sent(connection);
 		frame_release(queue_pop(connection));
 	}
 	return length > 0 ? write_bytes(connection, bytes + LWS_PRE, length)

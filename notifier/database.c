@@ -154,8 +154,8 @@ take_error(struct database_request *request, const PGresult *result)
 
 	if (message == NULL)
 		message = PQresultErrorMessage(result);
-	log_warning("database", "link=query event=error code=%s message=%s",
-				code != NULL ? code : "none", log_text(message));
+	log_client(LOG_LEVEL_WARNING, "database", "link=query event=error code=%s message=%s",
+			   code != NULL ? code : "none", log_text(message));
 	request->verdict = DATABASE_UNAVAILABLE;
 	if (is_about_asker(code))
 	{
@@ -327,23 +327,25 @@ static const struct link_events events = {
 };
 
 struct database *
-database_new(uv_loop_t *uv, const char *conninfo, void (*mismatch)(void *arg),
-			 void *arg)
+database_new(const struct link_setup *setup)
 {
 	struct database *database = memory_new(sizeof(*database));
 
 	database->last = &database->first;
 	database->link = (struct database_link){
-		.uv = uv,
+		.setup = setup,
 		.name = "query",
-		.conninfo = conninfo,
 		.events = &events,
 		.owner = database,
-		.on_mismatch = mismatch,
-		.arg = arg,
 	};
 	database_link_start(&database->link);
 	return database;
+}
+
+bool
+database_ready(const struct database *database)
+{
+	return database->prepared;
 }
 
 void
@@ -370,7 +372,7 @@ database_authorize(struct database *database, const char *session_id,
 	request->owner = owner;
 	request->session_id = memory_copy(session_id, strlen(session_id));
 	request->claims = memory_copy(claims, strlen(claims));
-	request->deadline = uv_now(database->link.uv) + REQUEST_TIME_MS;
+	request->deadline = uv_now(database->link.setup->uv) + REQUEST_TIME_MS;
 	request->verdict = DATABASE_UNAVAILABLE;
 	*database->last = request;
 	database->last = &request->next;
@@ -392,7 +394,7 @@ database_cancel(struct database_request *request)
 void
 database_tick(struct database *database)
 {
-	const uint64_t			  now = uv_now(database->link.uv);
+	const uint64_t			  now = uv_now(database->link.setup->uv);
 	struct database_request **place = &database->first;
 	bool					  stuck = false;
 

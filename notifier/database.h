@@ -9,8 +9,7 @@
 #ifndef HARTHIO_DATABASE_H
 #define HARTHIO_DATABASE_H
 
-#include <uv.h>
-
+#include "database_link.h"
 #include "slice.h"
 
 struct database;
@@ -34,9 +33,11 @@ struct database_answer
 /* Nothing of the answer outlives the call.  The request is gone already. */
 typedef void (*database_callback)(void *owner, const struct database_answer *answer);
 
-/* "on_mismatch" is told that the extension is not of our version. */
-struct database *database_new(uv_loop_t *uv, const char			   *conninfo,
-							  void (*on_mismatch)(void *arg), void *arg);
+/* The setup must live as long. */
+struct database *database_new(const struct link_setup *setup);
+
+/* Can it be asked now? */
+bool database_ready(const struct database *database);
 
 /* Ask no more; "database_free" when the loop has closed its handles. */
 void database_stop(struct database *database);

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "exit_codes.h"
 #include "log.h"
 #include "memory.h"
+#include "metrics.h"
 
 #define BACKOFF_FIRST_MS	100
 #define BACKOFF_LAST_MS		5000
@@ -87,6 +89,7 @@ database_link_lose(struct database_link *link, const char *reason)
 	const bool	   was_ready = link->state == LINK_READY;
 	const unsigned wait = with_jitter(link->backoff_ms);
 
+	metrics_add(link->setup->metrics, METRIC_DATABASE_FAILURES, 1);
 	log_warning("database", "link=%s event=%s reason=%s retry_ms=%u",
 				link->name, was_ready ? "lost" : "unavailable",
 				log_slice(first_line(reason)), wait);
@@ -109,7 +112,7 @@ watch(struct database_link *link, int events)
 {
 	unwatch(link);
 	link->poll = memory_new(sizeof(*link->poll));
-	if (uv_poll_init(link->uv, link->poll, PQsocket(link->pg)) != 0)
+	if (uv_poll_init(link->setup->uv, link->poll, PQsocket(link->pg)) != 0)
 	{
 		free(link->poll);
 		link->poll = NULL;
@@ -133,6 +136,36 @@ database_link_flush(struct database_link *link)
 				  on_socket);
 }
 
+/*
+ * A superuser passes every check in the database, and a fault of ours would have
+ * all its rights.
+ */
+static bool
+refuse_superuser(struct database_link *link)
+{
+	const char *superuser = PQparameterStatus(link->pg, "is_superuser");
+
+	if (link->setup->allow_superuser || superuser == NULL || strcmp(superuser, "on") != 0)
+		return false;
+	log_error("database", "link=%s event=superuser role=%s hint=%s", link->name,
+			  log_text(PQuser(link->pg)),
+			  log_text("Log in as harthio_notifier, or give --allow-superuser on."));
+	link->setup->hopeless(link->setup->arg, EXIT_CODE_SUPERUSER, "database role is a superuser");
+	return true;
+}
+
+static void
+ask_schema(struct database_link *link)
+{
+	watch(link, UV_READABLE);
+	if (link->poll == NULL || refuse_superuser(link))
+		return;
+	PQsetnonblocking(link->pg, 1);
+	set_state(link, LINK_FINDING_SCHEMA);
+	PQsendQuery(link->pg, find_schema);
+	database_link_flush(link);
+}
+
 static void
 connect_step(struct database_link *link, PostgresPollingStatusType status)
 {
@@ -145,13 +178,7 @@ connect_step(struct database_link *link, PostgresPollingStatusType status)
 			watch(link, UV_WRITABLE);
 			break;
 		case PGRES_POLLING_OK:
-			watch(link, UV_READABLE);
-			if (link->poll == NULL)
-				break;
-			PQsetnonblocking(link->pg, 1);
-			set_state(link, LINK_FINDING_SCHEMA);
-			PQsendQuery(link->pg, find_schema);
-			database_link_flush(link);
+			ask_schema(link);
 			break;
 		default:
 			database_link_lose(link, PQerrorMessage(link->pg));
@@ -191,13 +218,13 @@ session_options(const char *conninfo)
 static void
 attempt(struct database_link *link)
 {
-	char			 *options = session_options(link->conninfo);
+	char			 *options = session_options(link->setup->conninfo);
 	const char *const keywords[] = {
 		"dbname", "application_name", "client_encoding", "options",
 		"keepalives_idle", "keepalives_interval", "keepalives_count",
 		"tcp_user_timeout", NULL};
 	const char *const values[] = {
-		link->conninfo, "harthio-notifier", "UTF8", options,
+		link->setup->conninfo, "harthio-notifier", "UTF8", options,
 		"15", "5", "3",
 		"20000", NULL};
 
@@ -256,7 +283,7 @@ version_mismatch(struct database_link *link, const char *found)
 	log_error("database", "link=%s event=version_mismatch needed=%d found=%s hint=%s",
 			  link->name, DATABASE_PROTOCOL_VERSION, log_text(found),
 			  log_text("Install the extension and the notifier of one release."));
-	link->on_mismatch(link->arg);
+	link->setup->hopeless(link->setup->arg, EXIT_CODE_VERSION, "extension of another version");
 }
 
 static void
@@ -272,6 +299,7 @@ version_compared(struct database_link *link, const PGresult *result)
 	uv_timer_stop(&link->patience);
 	link->backoff_ms = BACKOFF_FIRST_MS;
 	set_state(link, LINK_READY);
+	metrics_add(link->setup->metrics, METRIC_DATABASE_CONNECTS, 1);
 	log_info("database", "link=%s event=ready", link->name);
 	link->events->ready(link->owner);
 }
@@ -353,8 +381,8 @@ void
 database_link_start(struct database_link *link)
 {
 	link->backoff_ms = BACKOFF_FIRST_MS;
-	uv_timer_init(link->uv, &link->retry);
-	uv_timer_init(link->uv, &link->patience);
+	uv_timer_init(link->setup->uv, &link->retry);
+	uv_timer_init(link->setup->uv, &link->patience);
 	link->retry.data = link;
 	link->patience.data = link;
 	attempt(link);

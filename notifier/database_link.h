@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
+struct metrics;
+
 /* What the extension's harthio.protocol_version() must say. */
 #define DATABASE_PROTOCOL_VERSION 1
 
@@ -35,22 +37,30 @@ struct link_events
 	void (*lost)(void *owner);	   /* gone; comes back by itself */
 };
 
+/* What all links of a loop have in common. */
+struct link_setup
+{
+	uv_loop_t	   *uv;												/* where they run */
+	const char	   *conninfo;										/* as given; empty: libpq's defaults */
+	bool			allow_superuser;								/* as the role that we log in as */
+	struct metrics *metrics;										/* counts what becomes of them */
+	void (*hopeless)(void *arg, int exit_code, const char *reason); /* told when it is no use */
+	void *arg;														/* its first argument */
+};
+
 struct database_link
 {
-	uv_loop_t				 *uv;		/* where it runs */
-	const char				 *name;		/* for the log: "listener" or "query" */
-	const char				 *conninfo; /* as given; empty: libpq's defaults */
-	const struct link_events *events;	/* the owner's */
-	void					 *owner;	/* first argument of the events */
-	void (*on_mismatch)(void *arg);		/* told that the extension is not for us */
-	void		   *arg;				/* its argument */
-	enum link_state state;				/* changed by set_state() alone */
-	PGconn		   *pg;					/* NULL while waiting */
-	uv_poll_t	   *poll;				/* watches its socket; NULL while waiting */
-	uv_timer_t		retry;				/* ends the waiting */
-	uv_timer_t		patience;			/* ends an attempt that hangs */
-	unsigned		backoff_ms;			/* how long to wait next */
-	char		   *schema;				/* of the extension's functions, quoted */
+	const struct link_setup	 *setup;	  /* ours in common with others */
+	const char				 *name;		  /* for the log: "listener" or "query" */
+	const struct link_events *events;	  /* the owner's */
+	void					 *owner;	  /* first argument of the events */
+	enum link_state			  state;	  /* changed by set_state() alone */
+	PGconn					 *pg;		  /* NULL while waiting */
+	uv_poll_t				 *poll;		  /* watches its socket; NULL while waiting */
+	uv_timer_t				  retry;	  /* ends the waiting */
+	uv_timer_t				  patience;	  /* ends an attempt that hangs */
+	unsigned				  backoff_ms; /* how long to wait next */
+	char					 *schema;	  /* of the extension's functions, quoted */
 };
 
 void database_link_start(struct database_link *link);

@@ -459,6 +459,7 @@ hub_try_state(struct hub *hub, struct slice json)
 	event = known ? session_state_event(&state, &session->state) : state.event;
 	session_state_free(&session->state);
 	session->state = state;
+	hub->states++;
 	for (struct hub_room *room = session->rooms; room != NULL; room = room->next)
 		forget_state_frames(room);
 	send_state_to_all(session, event);

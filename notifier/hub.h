@@ -30,6 +30,7 @@ struct hub
 {
 	struct hash_map		 rooms;			/* struct hub_room, by topic */
 	struct hash_map		 sessions;		/* struct hub_session, by session id */
+	uint64_t			 states;		/* that were news, since the start */
 	struct presence_refs presence_refs; /* for all rooms */
 	struct hub_room		*changed;		/* rooms where hub_flush() has work */
 	hub_wake			 wake;			/* whom to tell that there is one */

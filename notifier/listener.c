@@ -8,20 +8,28 @@
 #include "listener.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
-#include "database_link.h"
 #include "log.h"
 #include "memory.h"
+#include "metrics.h"
 
 #define CHANNEL_NAME   "harthio"
 #define SNAPSHOT_CHUNK 500
+
+/* The publisher's lag is asked this long after the last answer. */
+#define LAG_INTERVAL_MS 1000
+
+/* A connection that does not answer for so long is no good. */
+#define LAG_PATIENCE_MS 10000
 
 enum listener_state
 {
 	LISTENER_IDLE,		/* nothing was asked */
 	LISTENER_LISTENING, /* LISTEN was sent */
-	LISTENER_SNAPSHOT	/* a chunk of snapshots was asked for */
+	LISTENER_SNAPSHOT,	/* a chunk of snapshots was asked for */
+	LISTENER_LAG		/* the publisher's lag was asked for */
 };
 
 struct listener
@@ -33,6 +41,10 @@ struct listener
 	char			   **ids;			/* sessions whose snapshot is to be taken */
 	size_t				 id_count;		/* how many */
 	size_t				 id_next;		/* first one that was not asked for */
+	bool				 listening;		/* LISTEN is committed */
+	double				 lag;			/* the publisher's, in seconds; NaN: not known */
+	uint64_t			 lag_asked_at;	/* loop time */
+	uint64_t			 lag_told_at;	/* loop time */
 };
 
 static void
@@ -109,6 +121,21 @@ ask_chunk(struct listener *listener)
 		database_link_lose(&listener->link, PQerrorMessage(listener->link.pg));
 }
 
+/*
+ * It is asked on the connection that listens: the answer shows that this one is
+ * alive, and that what was notified before has been heard.
+ */
+static void
+ask_lag(struct listener *listener)
+{
+	listener->lag_asked_at = uv_now(listener->link.setup->uv);
+	listener->state = LISTENER_LAG;
+	if (PQsendQuery(listener->link.pg, "SELECT publisher_lag_ms FROM harthio.activity_now()") == 1)
+		database_link_flush(&listener->link);
+	else
+		database_link_lose(&listener->link, PQerrorMessage(listener->link.pg));
+}
+
 /* Nothing is under way: is there anything to ask? */
 static void
 ask_next(struct listener *listener)
@@ -117,6 +144,7 @@ ask_next(struct listener *listener)
 	if (listener->id_next == listener->id_count && listener->resync_wanted)
 	{
 		listener->resync_wanted = false;
+		metrics_add(listener->link.setup->metrics, METRIC_RESYNCS, 1);
 		collect_ids(listener);
 	}
 	if (listener->id_next < listener->id_count)
@@ -137,6 +165,13 @@ take_snapshot(struct listener *listener, const PGresult *result)
 	}
 }
 
+static void
+take_lag(struct listener *listener, const PGresult *result)
+{
+	listener->lag = strtod(PQgetvalue(result, 0, 0), NULL) / 1000;
+	listener->lag_told_at = uv_now(listener->link.setup->uv);
+}
+
 /* False if the link is lost. */
 static bool
 take_result(struct listener *listener, const PGresult *result)
@@ -144,9 +179,14 @@ take_result(struct listener *listener, const PGresult *result)
 	switch (PQresultStatus(result))
 	{
 		case PGRES_TUPLES_OK:
-			take_snapshot(listener, result);
+			if (listener->state == LISTENER_LAG)
+				take_lag(listener, result);
+			else
+				take_snapshot(listener, result);
 			return true;
 		case PGRES_COMMAND_OK:
+			listener->listening = true;
+			listener->lag_told_at = uv_now(listener->link.setup->uv);
 			return true;
 		default:
 			database_link_lose(&listener->link, PQresultErrorMessage(result));
@@ -182,6 +222,7 @@ take_notifications(struct listener *listener)
 	while (listener->link.state == LINK_READY &&
 		   (notification = PQnotifies(listener->link.pg)) != NULL)
 	{
+		metrics_add(listener->link.setup->metrics, METRIC_NOTIFICATIONS, 1);
 		take_notification(listener, notification->extra);
 		PQfreemem(notification);
 	}
@@ -232,6 +273,8 @@ on_lost(void *owner)
 	struct listener *listener = owner;
 
 	listener->state = LISTENER_IDLE;
+	listener->listening = false;
+	listener->lag = NAN;
 	forget_ids(listener);
 }
 
@@ -242,20 +285,17 @@ static const struct link_events events = {
 };
 
 struct listener *
-listener_new(uv_loop_t *uv, const char *conninfo, struct hub *hub,
-			 void (*mismatch)(void *arg), void *arg)
+listener_new(const struct link_setup *setup, struct hub *hub)
 {
 	struct listener *listener = memory_new(sizeof(*listener));
 
 	listener->hub = hub;
+	listener->lag = NAN;
 	listener->link = (struct database_link){
-		.uv = uv,
+		.setup = setup,
 		.name = "listener",
-		.conninfo = conninfo,
 		.events = &events,
 		.owner = listener,
-		.on_mismatch = mismatch,
-		.arg = arg,
 	};
 	database_link_start(&listener->link);
 	return listener;
@@ -264,7 +304,34 @@ listener_new(uv_loop_t *uv, const char *conninfo, struct hub *hub,
 bool
 listener_is_live(const struct listener *listener)
 {
-	return listener->link.state == LINK_READY && listener->state != LISTENER_LISTENING;
+	return listener->listening;
+}
+
+double
+listener_lag(const struct listener *listener)
+{
+	const uint64_t since = uv_now(listener->link.setup->uv) - listener->lag_told_at;
+	double		   silence;
+
+	if (!listener->listening || isnan(listener->lag))
+		return NAN;
+	if (since <= (uint64_t) 2 * LAG_INTERVAL_MS)
+		return listener->lag;
+	silence = (double) (since - LAG_INTERVAL_MS) / 1000;
+	return silence > listener->lag ? silence : listener->lag;
+}
+
+void
+listener_tick(struct listener *listener)
+{
+	const uint64_t now = uv_now(listener->link.setup->uv);
+
+	if (listener->state == LISTENER_LAG &&
+		now - listener->lag_asked_at >= LAG_PATIENCE_MS)
+		database_link_lose(&listener->link, "no answer in time");
+	else if (listener->state == LISTENER_IDLE && listener->listening &&
+			 (isnan(listener->lag) || now - listener->lag_told_at >= LAG_INTERVAL_MS))
+		ask_lag(listener);
 }
 
 void

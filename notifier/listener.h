@@ -10,14 +10,22 @@
 #ifndef HARTHIO_LISTENER_H
 #define HARTHIO_LISTENER_H
 
-#include <uv.h>
-
+#include "database_link.h"
 #include "hub.h"
 
 struct listener;
 
-struct listener *listener_new(uv_loop_t *uv, const char *conninfo, struct hub *hub,
-							  void (*on_mismatch)(void *arg), void *arg);
+/* The setup and the hub must live as long. */
+struct listener *listener_new(const struct link_setup *setup, struct hub *hub);
+
+/*
+ * How far the publisher is behind, in seconds, as the database says, or more if
+ * it has long not said anything; NaN while it cannot be asked.
+ */
+double listener_lag(const struct listener *listener);
+
+/* Called some times a second: is it time to ask how far the publisher is? */
+void listener_tick(struct listener *listener);
 
 /* Is everything heard that the database tells now? */
 bool listener_is_live(const struct listener *listener);

@@ -2,8 +2,9 @@
  * log.c
  *		Lines of key=value on stderr.
  *
- * The level is the one global of the program: it is set once, before the loop
- * starts, and only read from then on.
+ * The level is the one global of the program: it is set before the loop starts
+ * and on SIGHUP.  How many lines clients have caused is counted by each thread
+ * for itself.
  */
 #include "log.h"
 
@@ -14,7 +15,24 @@
 
 #define LINE_MAX_BYTES 2048
 
+/* Lines that clients cause: so many in a burst, so many a second after it. */
+#define CLIENT_LINES_BURST		100.0
+#define CLIENT_LINES_PER_SECOND 20.0
+
+/* So often the log says how many it left out. */
+#define SUMMARY_SECONDS 1.0
+
 static enum log_level current_level = LOG_LEVEL_INFO;
+
+/* What is left of the budget for lines that clients cause. */
+static _Thread_local struct
+{
+	double	 lines;		 /* that may be written now */
+	double	 at;		 /* when that was, in seconds; 0: never */
+	double	 said_at;	 /* when the log last said what it left out */
+	uint64_t suppressed; /* lines, since the start */
+	uint64_t said;		 /* of those, how many the log told of */
+} budget;
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -41,6 +59,55 @@ void
 log_set_level(enum log_level level)
 {
 	current_level = level;
+}
+
+static double
+seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+bool
+log_allow(enum log_level level)
+{
+	const double now = seconds_now();
+
+	if (!log_enabled(level))
+		return false;
+	budget.lines += (now - budget.at) * CLIENT_LINES_PER_SECOND;
+	if (budget.at == 0 || budget.lines > CLIENT_LINES_BURST)
+		budget.lines = CLIENT_LINES_BURST;
+	budget.at = now;
+	if (budget.lines < 1)
+	{
+		budget.suppressed++;
+		return false;
+	}
+	budget.lines--;
+	return true;
+}
+
+uint64_t
+log_suppressed(void)
+{
+	return budget.suppressed;
+}
+
+void
+log_tick(void)
+{
+	const double now = seconds_now();
+
+	if (budget.said == budget.suppressed || now - budget.said_at < SUMMARY_SECONDS)
+		return;
+	log_warning("log", "event=suppressed lines=%llu so_far=%llu",
+				(unsigned long long) (budget.suppressed - budget.said),
+				(unsigned long long) budget.suppressed);
+	budget.said = budget.suppressed;
+	budget.said_at = now;
 }
 
 bool

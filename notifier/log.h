@@ -11,6 +11,7 @@
 #define HARTHIO_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "slice.h"
 
@@ -41,6 +42,22 @@ struct log_quoted log_quote(struct slice bytes);
 void log_write(enum log_level level, const char *component,
 			   const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * A line that a client can cause as often as it likes: only so many are written,
+ * or it could fill the disk.  What is left out is counted, and the log says how
+ * much it was, in log_tick(), which is called some times a second.
+ */
+#define log_client(level, ...)             \
+	do                                     \
+	{                                      \
+		if (log_allow(level))              \
+			log_write(level, __VA_ARGS__); \
+	} while (0)
+
+bool	 log_allow(enum log_level level);
+uint64_t log_suppressed(void);
+void	 log_tick(void);
 
 #define log_error(...)	 log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -3,7 +3,7 @@
  *		One event loop, and all that lives in it.
  *
  * The end comes in two steps.  First no connection is accepted any more and all
- * are asked to go; when the last is gone, or patience is, everything is closed,
+ * are asked to go, some at a time; when the last is gone, or patience is, everything is closed,
  * and the loop runs until the last handle is.
  */
 #include "loop.h"
@@ -15,8 +15,10 @@
 #include "exit_codes.h"
 #include "log.h"
 #include "memory.h"
+#include "reload.h"
 
 #define TICK_MS			 250
+#define DRAIN_STEP_MS	 50
 #define STOP_PATIENCE_MS 5000
 
 void
@@ -39,10 +41,13 @@ end(struct loop *loop)
 	loop->ended = true;
 	uv_close((uv_handle_t *) &loop->terminate, NULL);
 	uv_close((uv_handle_t *) &loop->interrupt, NULL);
+	uv_close((uv_handle_t *) &loop->hangup, NULL);
 	uv_close((uv_handle_t *) &loop->tick, NULL);
+	uv_close((uv_handle_t *) &loop->draining, NULL);
 	uv_close((uv_handle_t *) &loop->patience, NULL);
 	uv_close((uv_handle_t *) &loop->flush, NULL);
 	acceptor_stop(&loop->acceptor);
+	acceptor_stop(&loop->internal);
 	if (loop->server != NULL)
 		server_stop(loop->server);
 	if (loop->database != NULL)
@@ -77,19 +82,50 @@ loop_remove_connection(struct loop *loop, struct connection *connection)
 		uv_timer_start(&loop->patience, on_patience, 0, 0);
 }
 
+/* Close some of those that are open; true: there were more. */
+static bool
+close_some(struct loop *loop, uint64_t count)
+{
+	for (struct connection *connection = loop->connections; connection != NULL;
+		 connection = connection->next)
+	{
+		if (connection->state != CONNECTION_OPEN)
+			continue;
+		if (count-- == 0)
+			return true;
+		connection_close(connection, CLOSE_RESTART, "server is restarting");
+	}
+	return false;
+}
+
+static void
+on_draining(uv_timer_t *timer)
+{
+	struct loop *loop = timer->data;
+
+	if (close_some(loop, loop->drain_each))
+		return;
+	uv_timer_stop(timer);
+	uv_timer_start(&loop->patience, on_patience,
+				   loop->connection_count > 0 ? STOP_PATIENCE_MS : 0, 0);
+}
+
+/* Clients that are sent away all at once come back all at once. */
 static void
 stop(struct loop *loop, const char *reason, int exit_code)
 {
-	log_info("loop", "event=stopping reason=%s connections=%llu", log_text(reason),
-			 (unsigned long long) loop->connection_count);
+	const uint64_t seconds = reload_current(loop)->options.drain_seconds;
+	const uint64_t steps = seconds * 1000 / DRAIN_STEP_MS + 1;
+
+	log_info("loop", "event=stopping reason=%s connections=%llu drain_seconds=%llu",
+			 log_text(reason), (unsigned long long) loop->connection_count,
+			 (unsigned long long) seconds);
+	systemd_tell(&loop->systemd, "STOPPING=1");
 	loop->stopping = true;
 	loop->exit_code = exit_code;
+	loop->drain_each = loop->connection_count / steps + 1;
 	acceptor_stop(&loop->acceptor);
-	for (struct connection *connection = loop->connections; connection != NULL;
-		 connection = connection->next)
-		connection_close(connection, CLOSE_RESTART, "server is restarting");
-	uv_timer_start(&loop->patience, on_patience,
-				   loop->connection_count > 0 ? STOP_PATIENCE_MS : 0, 0);
+	uv_timer_start(&loop->draining, on_draining, 0, DRAIN_STEP_MS);
 }
 
 static void
@@ -105,12 +141,40 @@ on_signal(uv_signal_t *handle, int signal_number)
 
 /* Both links may tell; the first one decides. */
 static void
-on_mismatch(void *arg)
+on_hopeless(void *arg, int exit_code, const char *reason)
 {
 	struct loop *loop = arg;
 
 	if (!loop->stopping)
-		stop(loop, "extension of another version", EXIT_CODE_VERSION);
+		stop(loop, reason, exit_code);
+}
+
+static void
+on_hangup(uv_signal_t *handle, int signal_number)
+{
+	struct loop *loop = handle->data;
+	bool		 good;
+
+	(void) signal_number;
+	if (loop->stopping)
+		return;
+	if (loop->told_ready)
+		systemd_tell_reloading(&loop->systemd);
+	good = reload_configuration(loop);
+	metrics_add(&loop->metrics, good ? METRIC_RELOADS : METRIC_RELOADS_FAILED, 1);
+	if (loop->told_ready)
+		systemd_tell(&loop->systemd, good ? "READY=1\nSTATUS=reloaded"
+										  : "READY=1\nSTATUS=reload failed: see the log");
+}
+
+/* Ready for the first time: whoever waits for us to start may go on. */
+static void
+tell_ready(struct loop *loop)
+{
+	if (loop->told_ready || loop->stopping || !listener_is_live(loop->listener))
+		return;
+	loop->told_ready = true;
+	systemd_tell(&loop->systemd, "READY=1\nSTATUS=listening");
 }
 
 static void
@@ -119,7 +183,12 @@ on_tick(uv_timer_t *timer)
 	struct loop *loop = timer->data;
 
 	acceptor_tick(&loop->acceptor);
+	acceptor_tick(&loop->internal);
 	database_tick(loop->database);
+	listener_tick(loop->listener);
+	tell_ready(loop);
+	systemd_tick(&loop->systemd, uv_now(&loop->uv));
+	log_tick();
 	for (struct connection *connection = loop->connections; connection != NULL;
 		 connection = connection->next)
 		connection_tick(connection);
@@ -152,50 +221,91 @@ on_hub_changed(void *owner)
 }
 
 static void
-watch_signal(struct loop *loop, uv_signal_t *handle, int signal_number)
+on_accepted_internal(void *owner, int socket)
 {
-	uv_signal_init(&loop->uv, handle);
-	handle->data = loop;
-	uv_signal_start(handle, on_signal, signal_number);
+	struct loop *loop = owner;
+
+	server_adopt_internal(loop->server, socket);
 }
 
 static void
-start_timers(struct loop *loop)
+watch_signal(struct loop *loop, uv_signal_t *handle, uv_signal_cb callback,
+			 int signal_number)
 {
-	uv_timer_init(&loop->uv, &loop->tick);
-	uv_timer_init(&loop->uv, &loop->patience);
-	uv_timer_init(&loop->uv, &loop->flush);
-	loop->tick.data = loop;
-	loop->patience.data = loop;
-	loop->flush.data = loop;
-	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
+	uv_signal_init(&loop->uv, handle);
+	handle->data = loop;
+	uv_signal_start(handle, callback, signal_number);
+}
+
+static void
+start_timer(struct loop *loop, uv_timer_t *timer)
+{
+	uv_timer_init(&loop->uv, timer);
+	timer->data = loop;
+}
+
+static void
+start_handles(struct loop *loop)
+{
+	watch_signal(loop, &loop->terminate, on_signal, SIGTERM);
+	watch_signal(loop, &loop->interrupt, on_signal, SIGINT);
+	watch_signal(loop, &loop->hangup, on_hangup, SIGHUP);
+	start_timer(loop, &loop->tick);
+	start_timer(loop, &loop->draining);
+	start_timer(loop, &loop->patience);
+	start_timer(loop, &loop->flush);
+	loop->acceptor = (struct acceptor){
+		.socket = -1, .accepted = on_accepted, .owner = loop};
+	loop->internal = (struct acceptor){
+		.socket = -1, .accepted = on_accepted_internal, .owner = loop};
+}
+
+static bool
+start_accepting(struct loop *loop)
+{
+	const struct options *options = &loop->started->options;
+
+	if (!acceptor_start(&loop->acceptor, &loop->uv, &options->listen, "clients"))
+		return false;
+	return (options->internal.port == NULL && options->internal.path == NULL) ||
+		   acceptor_start(&loop->internal, &loop->uv, &options->internal, "internal");
+}
+
+static void
+start_links(struct loop *loop)
+{
+	loop->links = (struct link_setup){
+		.uv = &loop->uv,
+		.conninfo = loop->started->options.database,
+		.allow_superuser = loop->started->options.allow_superuser,
+		.metrics = &loop->metrics,
+		.hopeless = on_hopeless,
+		.arg = loop,
+	};
+	loop->listener = listener_new(&loop->links, &loop->hub);
+	loop->database = database_new(&loop->links);
 }
 
 /* Returns an exit code; zero means that all is up. */
 static int
-start(struct loop *loop, const struct options *options)
+start(struct loop *loop)
 {
-	watch_signal(loop, &loop->terminate, SIGTERM);
-	watch_signal(loop, &loop->interrupt, SIGINT);
-	start_timers(loop);
-	loop->acceptor.socket = -1;
-	loop->acceptor.accepted = on_accepted;
-	loop->acceptor.owner = loop;
+	start_handles(loop);
 	if (!hash_key_init(&loop->hash_key))
 		return EXIT_CODE_INTERNAL;
 	hub_init(&loop->hub, &loop->hash_key, on_hub_changed, loop);
-	limiter_init(&loop->limiter, &options->limits, &loop->hash_key);
-	loop->public_channels = options->public_channels;
-	loop->auth = auth_new(options->jwt_secret);
+	limiter_init(&loop->limiter, &loop->started->options.limits, &loop->hash_key);
+	reload_take(loop, loop->started);
+	systemd_init(&loop->systemd);
+	systemd_tell(&loop->systemd, "STATUS=waiting for the database");
 	loop->server = server_new(loop);
-	if (loop->auth == NULL || loop->server == NULL)
+	if (loop->server == NULL)
 		return EXIT_CODE_INTERNAL;
-	if (!acceptor_start(&loop->acceptor, &loop->uv, options->listen_host,
-						options->listen_port))
+	if (!start_accepting(loop))
 		return EXIT_CODE_BIND;
-	loop->listener = listener_new(&loop->uv, options->database, &loop->hub,
-								  on_mismatch, loop);
-	loop->database = database_new(&loop->uv, options->database, on_mismatch, loop);
+	start_links(loop);
+	/* Not before: a tick finds all that it looks at. */
+	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
 	return EXIT_CODE_OK;
 }
 
@@ -206,23 +316,27 @@ free_all(struct loop *loop)
 	server_free(loop->server);
 	database_free(loop->database);
 	listener_free(loop->listener);
-	auth_free(loop->auth);
 	hub_free(&loop->hub);
 	limiter_free(&loop->limiter);
+	systemd_free(&loop->systemd);
+	reload_free(loop);
 }
 
 int
-loop_run(const struct options *options)
+loop_run(const struct configuration *configuration, const struct option_flags *flags)
 {
 	struct loop *loop = memory_new(sizeof(*loop));
 	int			 exit_code;
+
+	loop->started = configuration;
+	loop->flags = flags;
 
 	if (uv_loop_init(&loop->uv) != 0)
 	{
 		free(loop);
 		return EXIT_CODE_INTERNAL;
 	}
-	loop->exit_code = start(loop, options);
+	loop->exit_code = start(loop);
 	if (loop->exit_code != EXIT_CODE_OK)
 		end(loop);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);

@@ -175,6 +175,7 @@ receive_broadcast(struct channel *channel, const struct phoenix_message *message
 		message_reply_error(channel->connection, message, channel->join_ref, wrong);
 		return;
 	}
+	metrics_add(&channel->connection->loop->metrics, METRIC_BROADCASTS, 1);
 	hub_publish(&channel->member, channel->self, &broadcast);
 	acknowledge(channel, message);
 }
@@ -229,10 +230,11 @@ dispatch(struct connection *connection, const struct phoenix_message *message)
 static void
 log_malformed(struct connection *connection, const char *wrong, size_t length)
 {
+	metrics_add(&connection->loop->metrics, METRIC_MALFORMED, 1);
 	if (++connection->malformed > MALFORMED_LOGGED)
 		return;
-	log_info("connection", "id=%llu event=malformed reason=%s bytes=%zu",
-			 (unsigned long long) connection->id, log_text(wrong), length);
+	log_client(LOG_LEVEL_INFO, "connection", "id=%llu event=malformed reason=%s bytes=%zu",
+			   (unsigned long long) connection->id, log_text(wrong), length);
 }
 
 void

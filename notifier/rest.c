@@ -93,9 +93,11 @@ send_all(const struct rest_job *job)
 	{
 		const struct rest_message *message = &job->messages.items[i];
 
-		if (!message->dropped && (message->check == NULL || message->check->allowed))
-			hub_publish_to(&job->request->loop->hub, buffer_slice(&message->topic),
-						   &message->broadcast);
+		if (message->dropped || (message->check != NULL && !message->check->allowed))
+			continue;
+		metrics_add(&job->request->loop->metrics, METRIC_BROADCASTS, 1);
+		hub_publish_to(&job->request->loop->hub, buffer_slice(&message->topic),
+					   &message->broadcast);
 	}
 }
 

@@ -15,6 +15,7 @@
 
 #include "connection.h"
 #include "http.h"
+#include "internal.h"
 #include "json_scan.h"
 #include "log.h"
 #include "loop.h"
@@ -30,14 +31,18 @@
 #define WEBSOCKET_VERSION "13"
 
 #define HTTP_STATUS_UPGRADE_REQUIRED 426
+#define HTTP_STATUS_TOO_MANY		 429
+#define HEAD_MAX_BYTES				 1024
 #define TOO_MANY					 "{\"error\":\"Too many connected users\"}"
 
 struct server
 {
-	struct loop		   *loop;	 /* whose server */
-	struct lws_context *context; /* NULL once it is destroyed */
-	struct lws_vhost   *vhost;	 /* adopts sockets */
-	lws_retry_bo_t		idle;	 /* when to ping, and when to give up */
+	struct loop		   *loop;	  /* whose server */
+	struct lws_context *context;  /* NULL once it is destroyed */
+	struct lws_vhost   *vhost;	  /* adopts the sockets of clients */
+	struct lws_vhost   *internal; /* and those of the internal port */
+	SSL_CTX			   *ssl;	  /* of the clients' handshakes; NULL: no TLS */
+	lws_retry_bo_t		idle;	  /* when to ping, and when to give up */
 };
 
 /* What libwebsockets keeps for us with each socket. */
@@ -47,42 +52,52 @@ struct session_data
 	struct http_request *request;	 /* NULL unless there is one under way */
 };
 
-static struct loop *
-loop_of(struct lws *wsi)
+struct loop *
+server_loop(struct lws *wsi)
 {
 	const struct server *server = lws_context_user(lws_get_context(wsi));
 
 	return server->loop;
 }
 
-/*
- * Send a short answer and be done.  Returns what the callback must return: what
- * might be left of a request that has a body would be taken for the next one,
- * so only those that have none may go on.
- */
+/* The version that whoever asked for another one should ask for. */
+static bool
+add_version(struct lws *wsi, unsigned char **at, unsigned char *end)
+{
+	return lws_add_http_header_by_token(wsi, WSI_TOKEN_VERSION,
+										(const unsigned char *) WEBSOCKET_VERSION,
+										sizeof(WEBSOCKET_VERSION) - 1, at, end) == 0;
+}
+
+int
+server_answer(struct lws *wsi, unsigned status, const char *type, struct slice body)
+{
+	unsigned char *buffer = memory_resize(NULL, LWS_PRE + HEAD_MAX_BYTES + body.length, 1);
+	unsigned char *start = buffer + LWS_PRE;
+	unsigned char *at = start;
+	unsigned char *end = start + HEAD_MAX_BYTES;
+	const bool	   is_get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
+	bool		   good;
+
+	good = lws_add_http_common_headers(wsi, status, type, body.length, &at, end) == 0 &&
+		   (status != HTTP_STATUS_UPGRADE_REQUIRED || add_version(wsi, &at, end)) &&
+		   lws_finalize_http_header(wsi, &at, end) == 0;
+	if (good)
+	{
+		memcpy(at, body.data, body.length);
+		at += body.length;
+		good = lws_write(wsi, start, (size_t) (at - start), LWS_WRITE_HTTP_FINAL) >= 0;
+	}
+	free(buffer);
+	if (!good)
+		return -1;
+	return is_get ? lws_http_transaction_completed(wsi) : -1;
+}
+
 static int
 answer(struct lws *wsi, unsigned status, const char *body)
 {
-	unsigned char  buffer[LWS_PRE + 1024];
-	unsigned char *at = buffer + LWS_PRE;
-	unsigned char *start = at;
-	unsigned char *end = buffer + sizeof(buffer) - 1;
-	size_t		   length = strlen(body);
-	const bool	   is_get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
-
-	if (lws_add_http_common_headers(wsi, status, "text/plain", length, &at, end) ||
-		(status == HTTP_STATUS_UPGRADE_REQUIRED &&
-		 lws_add_http_header_by_token(wsi, WSI_TOKEN_VERSION,
-									  (const unsigned char *) WEBSOCKET_VERSION,
-									  sizeof(WEBSOCKET_VERSION) - 1, &at, end)) ||
-		lws_finalize_http_header(wsi, &at, end) ||
-		(size_t) (end - at) < length)
-		return -1;
-	memcpy(at, body, length);
-	at += length;
-	if (lws_write(wsi, start, (size_t) (at - start), LWS_WRITE_HTTP_FINAL) < 0)
-		return -1;
-	return is_get ? lws_http_transaction_completed(wsi) : -1;
+	return server_answer(wsi, status, "text/plain", slice_text(body));
 }
 
 /* A request that takes more than one callback. */
@@ -90,7 +105,7 @@ static int
 start_request(struct lws *wsi, struct session_data *data, const char *path)
 {
 	http_request_free(data->request);
-	data->request = http_request_new(wsi, loop_of(wsi), path);
+	data->request = http_request_new(wsi, server_loop(wsi), path);
 	if (!rest_refuse_early(data->request) && data->request->length == 0)
 		rest_handle(data->request);
 	return 0;
@@ -231,7 +246,7 @@ address_of(struct lws *wsi, struct sockaddr_in6 *address)
 static bool
 is_too_many(struct lws *wsi)
 {
-	struct loop			*loop = loop_of(wsi);
+	struct loop			*loop = server_loop(wsi);
 	const struct limits *limits = &loop->limiter.limits;
 	struct sockaddr_in6	 address;
 
@@ -262,13 +277,14 @@ confirm_upgrade(struct lws *wsi, const char *to)
 		status = HTTP_STATUS_UPGRADE_REQUIRED;
 	else if (!read_version(wsi, &version))
 		status = HTTP_STATUS_FORBIDDEN;
-	else if (loop_of(wsi)->stopping)
+	else if (server_loop(wsi)->stopping)
 		status = HTTP_STATUS_SERVICE_UNAVAILABLE;
 	else if (is_too_many(wsi))
-		return answer(wsi, 429, TOO_MANY) < 0 ? -1 : 1;
+		status = HTTP_STATUS_TOO_MANY;
 	if (status == 0)
 		return 0;
-	return answer(wsi, status, "refused\n") < 0 ? -1 : 1;
+	metrics_add(&server_loop(wsi)->metrics, METRIC_CONNECTIONS_REFUSED, 1);
+	return answer(wsi, status, status == HTTP_STATUS_TOO_MANY ? TOO_MANY : "refused\n") < 0 ? -1 : 1;
 }
 
 /* The header wins over the URL.  NULL if there is neither. */
@@ -298,7 +314,7 @@ handle_established(struct lws *wsi, struct session_data *data)
 
 	if (!read_version(wsi, &version))
 		return -1;
-	connection = connection_new(loop_of(wsi), wsi, version);
+	connection = connection_new(server_loop(wsi), wsi, version);
 	connection->apikey = read_api_key(wsi);
 	connection->address = tally_enter(&connection->loop->limiter.addresses,
 									  address_of(wsi, &address), 0);
@@ -384,12 +400,24 @@ handle_websocket(struct lws *wsi, enum lws_callback_reasons reason,
 	}
 }
 
+/* libwebsockets has made the context for our certificate. */
+static int
+handle_ssl_context(struct lws *wsi, SSL_CTX *ssl)
+{
+	struct server *server = lws_context_user(lws_get_context(wsi));
+
+	server->ssl = ssl;
+	return tls_use(server->loop->started->tls, ssl) ? 0 : -1;
+}
+
 static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		 void *in, size_t length)
 {
 	switch (reason)
 	{
+		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+			return handle_ssl_context(wsi, user);
 		case LWS_CALLBACK_HTTP:
 			return handle_http(wsi, user, in);
 		case LWS_CALLBACK_HTTP_BODY:
@@ -425,20 +453,50 @@ static const struct lws_protocols protocols[] = {
 static void
 log_library(int level, const char *line)
 {
-	log_write(level == LLL_ERR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "lws",
-			  "message=%s", log_slice(slice_of(line, strcspn(line, "\n"))));
+	log_client(level == LLL_ERR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "lws",
+			   "message=%s", log_slice(slice_of(line, strcspn(line, "\n"))));
+}
+
+/*
+ * Without TLS, whatever the clients' is.  libwebsockets chooses the host of a
+ * request among those that have the same port, so this one needs another.
+ */
+static struct lws_vhost *
+make_internal(struct server *server)
+{
+	const struct lws_context_creation_info info = {
+		.port = CONTEXT_PORT_NO_LISTEN,
+		.vhost_name = "internal",
+		.protocols = internal_protocols,
+		.server_string = "harthio-notifier",
+		.alpn = "http/1.1",
+	};
+
+	return lws_create_vhost(server->context, &info);
+}
+
+/* Browsers answer pings even where their timers sleep. */
+void
+server_take_limits(struct server *server)
+{
+	const struct limits *limits = &server->loop->limiter.limits;
+
+	server->idle.secs_since_valid_ping = (uint16_t) limits->ping_interval;
+	server->idle.secs_since_valid_hangup =
+		(uint16_t) (limits->ping_interval + limits->ping_timeout);
 }
 
 struct server *
 server_new(struct loop *loop)
 {
-	struct server						  *server = memory_new(sizeof(*server));
-	const struct limits					  *limits = &loop->limiter.limits;
-	void								  *loops[] = {&loop->uv};
+	struct server *server = memory_new(sizeof(*server));
+	void		  *loops[] = {&loop->uv};
+	const uint64_t tls = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+						 LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
 	const struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
-		.options = LWS_SERVER_OPTION_LIBUV,
+		.options = LWS_SERVER_OPTION_LIBUV | (loop->started->tls != NULL ? tls : 0),
 		.foreign_loops = loops,
 		.max_http_header_data = HEADER_MAX_BYTES,
 		.pt_serv_buf_size = SERVICE_BUFFER_BYTES,
@@ -451,10 +509,7 @@ server_new(struct loop *loop)
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_library);
 	server->loop = loop;
-	/* Browsers answer pings even where their timers sleep. */
-	server->idle.secs_since_valid_ping = (uint16_t) limits->ping_interval;
-	server->idle.secs_since_valid_hangup =
-		(uint16_t) (limits->ping_interval + limits->ping_timeout);
+	server_take_limits(server);
 	server->context = lws_create_context(&info);
 	if (server->context == NULL)
 	{
@@ -462,15 +517,34 @@ server_new(struct loop *loop)
 		return NULL;
 	}
 	server->vhost = lws_get_vhost_by_name(server->context, "default");
+	server->internal = make_internal(server);
 	return server;
+}
+
+/* On failure libwebsockets has closed it. */
+static void
+adopt(struct lws_vhost *vhost, int socket)
+{
+	if (vhost == NULL || lws_adopt_socket_vhost(vhost, socket) == NULL)
+		log_client(LOG_LEVEL_WARNING, "server", "event=not_adopted");
 }
 
 void
 server_adopt(struct server *server, int socket)
 {
-	/* On failure libwebsockets has closed it. */
-	if (lws_adopt_socket_vhost(server->vhost, socket) == NULL)
-		log_warning("server", "event=not_adopted");
+	adopt(server->vhost, socket);
+}
+
+void
+server_adopt_internal(struct server *server, int socket)
+{
+	adopt(server->internal, socket);
+}
+
+bool
+server_use_tls(struct server *server, const struct tls *tls)
+{
+	return server->ssl != NULL && tls_use(tls, server->ssl);
 }
 
 void

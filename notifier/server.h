@@ -10,7 +10,11 @@
 
 #include <stdbool.h>
 
+#include "slice.h"
+#include "tls.h"
+
 struct loop;
+struct lws;
 struct server;
 
 /* NULL if libwebsockets cannot start. */
@@ -18,6 +22,23 @@ struct server *server_new(struct loop *loop);
 
 /* Serve a socket that was accepted; it belongs to the server from now on. */
 void server_adopt(struct server *server, int socket);
+void server_adopt_internal(struct server *server, int socket);
+
+/* A new certificate, from the next handshake on; false: the old one stays. */
+bool server_use_tls(struct server *server, const struct tls *tls);
+
+/* The loop's limits have changed. */
+void server_take_limits(struct server *server);
+
+/* Whose socket it is. */
+struct loop *server_loop(struct lws *wsi);
+
+/*
+ * Send an answer and be done.  Returns what the callback must return: what might
+ * be left of a request that has a body would be taken for the next one, so only
+ * those that have none may go on.
+ */
+int server_answer(struct lws *wsi, unsigned status, const char *type, struct slice body);
 
 /* End all connections; "server_free" when the loop has closed its handles. */
 void server_stop(struct server *server);

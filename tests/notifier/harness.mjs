@@ -25,6 +25,8 @@ const here = path.dirname(fileURLToPath(import.meta.url))
 export const root = path.resolve(here, '../..')
 export const binary = process.env.HARTHIO_NOTIFIER ?? path.join(root, 'notifier/harthio-notifier')
 
+process.setMaxListeners(0)
+
 export const DEADLINE_MS = 20000
 
 // ---------------------------------------------------------------- waiting
@@ -77,15 +79,19 @@ export class Notifier {
   }
 
   // Started; it listens, or has ended.
-  static async launch({ args = [], env = {}, secret = randomBytes(32).toString('hex') } = {}) {
+  static async launch({ args = [], env = {}, secret = randomBytes(32).toString('hex'), tls = false } = {}) {
     const notifier = new Notifier()
+    notifier.tls = tls
     notifier.secret = secret
     notifier.lines = []
     notifier.process = spawn(
       binary,
-      ['--database', 'user=harthio_notifier', '--listen', '127.0.0.1:0', '--log-level', 'debug', ...args],
+      ['--database', 'user=harthio_notifier', '--listen', '127.0.0.1:0', '--log-level', 'debug',
+        '--drain-seconds', '0', ...args],
       { env: { ...process.env, HARTHIO_JWT_SECRET: secret, ...env }, stdio: ['ignore', 'inherit', 'pipe'] },
     )
+    // One that a failed test leaves behind would keep the test runner waiting.
+    process.once('exit', () => notifier.process.kill('SIGKILL'))
     let rest = ''
     notifier.process.stderr.setEncoding('utf8').on('data', (text) => {
       const lines = (rest + text).split('\n')
@@ -97,13 +103,34 @@ export class Notifier {
       notifier.process.on('close', (code, signal) => resolve({ code, signal }))
     })
     const listening = await Promise.race([
-      notifier.logged(/event=listening address=\S+ port=(\d+)/), notifier.exited])
+      notifier.logged(/event=listening (?:address=\S+ port=(\d+)|path="(\S+)") for=clients/), notifier.exited])
     notifier.port = Number(listening[1])
     return notifier
   }
 
-  get httpUrl() { return `http://127.0.0.1:${this.port}` }
-  get wsUrl() { return `ws://127.0.0.1:${this.port}` }
+  get httpUrl() { return `${this.tls ? 'https' : 'http'}://127.0.0.1:${this.port}` }
+  get wsUrl() { return `${this.tls ? 'wss' : 'ws'}://127.0.0.1:${this.port}` }
+
+  // What the internal port says: { status, text }.
+  async internal(path) {
+    const [, port] = await this.logged(/event=listening address=\S+ port=(\d+) for=internal/)
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`)
+    return { status: answer.status, text: await answer.text() }
+  }
+
+  // The number of one line of /metrics.
+  async metric(name) {
+    const { text } = await this.internal('/metrics')
+    const line = text.split('\n').find((each) => each.startsWith(`harthio_notifier_${name} `))
+    return Number(line.split(' ')[1])
+  }
+
+  // SIGHUP, and what came of it.
+  async reload(outcome = /event=reloaded/) {
+    const from = this.lines.length
+    this.process.kill('SIGHUP')
+    return this.logged(outcome, from)
+  }
 
   // A line of the log that matches, at or after line number `from`.
   logged(pattern, from = 0) {
@@ -400,7 +427,8 @@ export const backends = (query) => sql(
 export async function whileDatabaseIsSilent(during) {
   // One of a notifier that has ended may still be going.
   const backend = await eventually('one query backend', async () => {
-    const found = await backends("NOT LIKE 'LISTEN%' AND query NOT LIKE '%text[])'")
+    const found = await backends(
+      "NOT LIKE 'LISTEN%' AND query NOT LIKE '%text[])' AND query NOT LIKE '%publisher_lag%'")
     return found.length === 1 && found[0]
   })
   process.kill(backend.pid, 'SIGSTOP')

@@ -14,6 +14,7 @@ const refused = (reason) => ({ status: 'error', response: { reason } })
 const session = () => `realtime:session:${h.newSession()}`
 
 const malformed = 'MalformedJWT: The token provided is not a valid JWT'
+const unknownKey = 'MalformedJWT: The API key is none that this server knows'
 const signature = 'JwtSignatureError: Failed to validate JWT signature'
 const signer = 'JwtSignerError: Failed to generate JWT signer, check your JWT secret or JWKS configuration'
 const required = 'InvalidJWTToken: Fields `role` and `exp` are required in JWT'
@@ -23,7 +24,7 @@ const bad = {
   'an empty token': [() => '', malformed],
   'not a token': [() => 'abc', malformed],
   'three parts of nothing': [() => 'a.b.c', malformed],
-  'a publishable key': [() => 'sb_publishable_abc', malformed],
+  'an API key that nobody configured': [() => 'sb_publishable_abc', unknownKey],
   'another secret': [() => h.signToken({ role: 'authenticated', sub: 'a', exp: h.inSeconds(60) }, { secret: 'other' }), signature],
   'no signature': [() => notifier.token().replace(/[^.]*$/, ''), signature],
   'alg none': [() => notifier.token({}, { alg: 'none' }), signer],

@@ -18,6 +18,8 @@ void test_hash_map(void);
 void test_hub(void);
 void test_json_scan(void);
 void test_limiter(void);
+void test_metrics(void);
+void test_options(void);
 void test_phoenix(void);
 void test_presence(void);
 void test_session_state(void);

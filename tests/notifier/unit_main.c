@@ -32,6 +32,8 @@ main(void)
 	test_hub();
 	test_json_scan();
 	test_limiter();
+	test_metrics();
+	test_options();
 	test_phoenix();
 	test_presence();
 	test_session_state();

@@ -1,0 +1,74 @@
+/*
+ * internal.c
+ *		The internal port: how we are, for machines.
+ */
+#include "internal.h"
+
+#include "health.h"
+#include "loop.h"
+
+static int
+answer_metrics(struct lws *wsi, struct loop *loop)
+{
+	struct buffer text = {0};
+	int			  result;
+
+	health_measure(loop);
+	metrics_print(&loop->metrics, &text);
+	result = server_answer(wsi, HTTP_STATUS_OK, "text/plain; version=0.0.4",
+						   buffer_slice(&text));
+	buffer_free(&text);
+	return result;
+}
+
+static int
+answer_ready(struct lws *wsi, const struct loop *loop)
+{
+	const char	 *reason = health_problem(loop);
+	struct buffer text = {0};
+	int			  result;
+
+	if (reason != NULL)
+		buffer_append_text(&text, "not ");
+	buffer_append_text(&text, "ready");
+	if (reason != NULL)
+	{
+		buffer_append_text(&text, ": ");
+		buffer_append_text(&text, reason);
+	}
+	buffer_append_byte(&text, '\n');
+	result = server_answer(wsi, reason == NULL ? HTTP_STATUS_OK : HTTP_STATUS_SERVICE_UNAVAILABLE,
+						   "text/plain", buffer_slice(&text));
+	buffer_free(&text);
+	return result;
+}
+
+static int
+handle_http(struct lws *wsi, const char *path)
+{
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0)
+	{
+		if (strcmp(path, "/metrics") == 0)
+			return answer_metrics(wsi, server_loop(wsi));
+		if (strcmp(path, "/readyz") == 0)
+			return answer_ready(wsi, server_loop(wsi));
+		if (strcmp(path, "/healthz") == 0)
+			return server_answer(wsi, HTTP_STATUS_OK, "text/plain", SLICE("ok\n"));
+	}
+	return server_answer(wsi, HTTP_STATUS_NOT_FOUND, "text/plain", SLICE("not found\n"));
+}
+
+static int
+on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
+		 void *in, size_t length)
+{
+	(void) user;
+	(void) length;
+	if (reason == LWS_CALLBACK_HTTP)
+		return handle_http(wsi, in);
+	return reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE ? -1 : 0;
+}
+
+const struct lws_protocols internal_protocols[] = {
+	{.name = "internal", .callback = on_event},
+	{.name = NULL}};

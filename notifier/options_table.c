@@ -1,0 +1,136 @@
+/*
+ * options_table.c
+ *		All options: the one table.
+ */
+#include "options_table.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define ENVIRONMENT_PREFIX "HARTHIO_"
+
+#define AT(field) .offset = offsetof(struct options, field)
+
+/* clang-format off */
+#define LIMIT_OPTION(field, option, value, least, most, text)                     \
+	{.name = (option), .value_name = "NUMBER", .standard = #value, .help = (text), \
+	 .type = OPTION_NUMBER, AT(limits.field), .lowest = (least), .highest = (most), \
+	 .reloadable = true},
+
+const struct option options_table[] = {
+	{.name = "config", .value_name = "FILE", .standard = "", .type = OPTION_TEXT, AT(config),
+	 .help = "file of settings, lines of \"name = value\""},
+	{.name = "database", .value_name = "CONNINFO", .standard = "", .type = OPTION_CONNINFO, AT(database), .secret = true,
+	 .help = "PostgreSQL connection string or URL; empty means libpq's PG* variables"},
+	{.name = "allow-superuser", .value_name = "on|off", .standard = "off", .type = OPTION_SWITCH, AT(allow_superuser),
+	 .help = "run though the database's role is a superuser"},
+	{.name = "listen", .value_name = "ADDRESS", .standard = "127.0.0.1:4000", .type = OPTION_ADDRESS, AT(listen),
+	 .help = "where clients connect: HOST:PORT such as [::1]:4000 (port 0 is any free one) or unix:PATH"},
+	{.name = "internal-listen", .value_name = "ADDRESS", .standard = "", .type = OPTION_ADDRESS, AT(internal),
+	 .help = "where /metrics, /healthz and /readyz are; empty: nowhere"},
+	{.name = "tls-certificate", .value_name = "FILE", .standard = "", .type = OPTION_TEXT, AT(tls_certificate), .reloadable = true,
+	 .help = "PEM: the certificate and those between it and the root; empty: no TLS"},
+	{.name = "tls-key", .value_name = "FILE", .standard = "", .type = OPTION_TEXT, AT(tls_key), .reloadable = true,
+	 .help = "PEM: the certificate's private key"},
+	{.name = "jwt-secret", .value_name = "SECRET|@FILE", .standard = "", .type = OPTION_SECRET, AT(jwt_secret), .reloadable = true, .secret = true,
+	 .help = "what tokens are signed with (HS256, HS384, HS512)"},
+	{.name = "jwt-secret-previous", .value_name = "SECRET|@FILE", .standard = "", .type = OPTION_SECRET, AT(jwt_secret_previous), .reloadable = true, .secret = true,
+	 .help = "a second secret that is good too, while the first is being replaced"},
+	{.name = "jwks", .value_name = "FILE", .standard = "", .type = OPTION_CONTENT, AT(jwks), .reloadable = true,
+	 .help = "JWK set: keys by \"kid\" (RS256 to RS512, ES256 to ES512, HS256 to HS512)"},
+	{.name = "jwt-issuer", .value_name = "TEXT", .standard = "", .type = OPTION_TEXT, AT(jwt_issuer), .reloadable = true,
+	 .help = "what \"iss\" of a token must be; empty: anything"},
+	{.name = "jwt-audience", .value_name = "TEXT", .standard = "", .type = OPTION_TEXT, AT(jwt_audience), .reloadable = true,
+	 .help = "what \"aud\" of a token must be or name; empty: anything"},
+	{.name = "jwt-leeway", .value_name = "SECONDS", .standard = "0", .type = OPTION_NUMBER, AT(jwt_leeway), .highest = 300, .reloadable = true,
+	 .help = "how far the clock that made \"exp\" and \"nbf\" may be off"},
+	{.name = "api-keys", .value_name = "FILE", .standard = "", .type = OPTION_CONTENT, AT(api_keys), .reloadable = true,
+	 .help = "JSON object: the claims of each \"sb_\" key, such as {\"sb_publishable_x\": {\"role\": \"anon\"}}"},
+	{.name = "public-channels", .value_name = "on|off", .standard = "on", .type = OPTION_SWITCH, AT(public_channels), .reloadable = true,
+	 .help = "whether topics other than sessions may be joined"},
+	LIMITS(LIMIT_OPTION)
+	{.name = "drain-seconds", .value_name = "SECONDS", .standard = "5", .type = OPTION_NUMBER, AT(drain_seconds), .highest = 3600, .reloadable = true,
+	 .help = "time over which SIGTERM spreads the closing of connections"},
+	{.name = "max-lag-ms", .value_name = "MILLISECONDS", .standard = "5000", .type = OPTION_NUMBER, AT(max_lag_ms), .lowest = 100, .highest = 3600000, .reloadable = true,
+	 .help = "publisher lag above which /readyz says no"},
+	{.name = "log-level", .value_name = "LEVEL", .standard = "info", .type = OPTION_LEVEL, AT(log_level), .reloadable = true,
+	 .help = "error, warning, info or debug"},
+	{.name = "check-config",
+	 .help = "read all settings and files, say what is wrong, and end"},
+	{.name = "print-config",
+	 .help = "show all settings, secrets masked, and end"},
+	{.name = "print-docs",
+	 .help = "show the tables of docs/reference.md, and end", .hidden = true},
+	{.name = "help",
+	 .help = "show this, and end"},
+	{.name = "version",
+	 .help = "show the version, and end"},
+};
+/* clang-format on */
+
+const size_t options_table_size = sizeof(options_table) / sizeof(options_table[0]);
+
+void
+option_variable(const struct option *option, char variable[OPTION_NAME_MAX])
+{
+	size_t used = sizeof(ENVIRONMENT_PREFIX) - 1;
+
+	memcpy(variable, ENVIRONMENT_PREFIX, used);
+	for (const char *c = option->name; *c != '\0'; c++)
+		variable[used++] = (char) (*c == '-' ? '_' : toupper((unsigned char) *c));
+	variable[used] = '\0';
+}
+
+const struct option *
+option_find(struct slice name)
+{
+	for (size_t i = 0; i < options_table_size; i++)
+	{
+		if (slice_equal(name, slice_text(options_table[i].name)))
+			return &options_table[i];
+	}
+	return NULL;
+}
+
+/* Levenshtein's distance; names are short, so a small table will do. */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t row[OPTION_NAME_MAX + 1];
+	size_t length = strnlen(b, OPTION_NAME_MAX);
+
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i] != '\0'; i++)
+	{
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 1; j <= length; j++)
+		{
+			size_t cost = diagonal + (a[i] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j - 1] + 1 < cost)
+				cost = row[j - 1] + 1;
+			if (row[j] + 1 < cost)
+				cost = row[j] + 1;
+			row[j] = cost;
+		}
+	}
+	return row[length];
+}
+
+const char *
+option_nearest(const char *name)
+{
+	const char *nearest = options_table[0].name;
+
+	for (size_t i = 1; i < options_table_size; i++)
+	{
+		if (distance(name, options_table[i].name) < distance(name, nearest))
+			nearest = options_table[i].name;
+	}
+	return nearest;
+}
