@@ -254,7 +254,7 @@ test('more connections than max-connections are refused with 429', async () => {
 })
 
 test('a hostile client cannot fill the log', async () => {
-  const notifier = await h.Notifier.start({ args: internal })
+  const notifier = await h.Notifier.start({ args: [...internal, '--max-joins', '0'] })
   const client = await h.RawClient.connect(notifier, { apikey: 'nonsense' })
   for (let i = 0; i < 1000; i++) client.send(`${i}`, `${i}`, 'realtime:room', 'phx_join', {})
   await client.reply('999')
