@@ -60,7 +60,7 @@ REGRESS = install claim outcome choice switch lifecycle identity authorize privi
 	devices leases sweep evacuation quality quality_switch quality_summary finish
 REGRESS_OPTS = --use-existing
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read \
-	join_expire join_retention leave_reload attach_lose evacuate_race quality_quality
+	join_expire join_retention leave_reload attach_lose evacuate_race quality_quality majority
 TAP_TESTS = 1
 PROVE_TESTS = tests/recovery/*.pl
 ISOLATION_OPTS = --inputdir=tests/isolation --use-existing

@@ -55,3 +55,8 @@ SELECT pg_temp.join('guards-solo-' || n, 'mallory') FROM generate_series(1, 5) n
 SELECT pg_temp.report('guards-solo-' || n, 1, false, 'mallory') FROM generate_series(1, 5) n;
 SELECT provider, score, failures FROM scores;
 SELECT scope, provider, round(evidence::numeric, 3) AS evidence FROM harthio.provider_scores() ORDER BY provider;
+
+-- the counters say what the table says
+SELECT p.provider, p.successes = count(o) FILTER (WHERE o.success) AS successes, p.failures = count(o) FILTER (WHERE NOT o.success) AS failures
+  FROM harthio_providers() p LEFT JOIN harthio.outcome o ON o.provider = p.provider AND o.verdict
+ GROUP BY p.provider, p.successes, p.failures ORDER BY p.provider;
