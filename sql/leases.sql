@@ -119,6 +119,16 @@ SELECT * FROM harthio.sweep();
 SELECT count(*) FROM harthio.attachment WHERE session_id = 'leases-unclaimed';
 SELECT count(*) FROM harthio.vacancy WHERE session_id = 'leases-unclaimed';
 
+-- what was measured of somebody who is lost is summed up
+SELECT epoch FROM harthio_claim_provider('leases-quality', 'dora');
+SELECT session_rung FROM harthio_report_quality('leases-quality', 1, '{"rtt_ms": 40}', 'dora');
+SELECT harthio_attach('n1', 'leases-quality', '{dora}');
+SELECT harthio_attach('n1', 'leases-quality', '{}');
+CALL pg_temp.later(31);
+SELECT harthio_renew_lease('n1');
+SELECT lost >= 1 AS lost FROM harthio.sweep();
+SELECT participant_id, samples FROM harthio.session_quality WHERE session_id = 'leases-quality';
+
 -- what is refused
 CREATE FUNCTION pg_temp.try(command text) RETURNS TABLE (code text, message text) LANGUAGE plpgsql AS $$
 BEGIN
