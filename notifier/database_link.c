@@ -17,6 +17,8 @@
 #define BACKOFF_LAST_MS		5000
 #define ATTEMPT_PATIENCE_MS 10000
 
+#define PROGRAM "harthio-notifier"
+
 /* Nothing that a query of ours names may be found anywhere else. */
 #define SESSION_OPTIONS "-c search_path=pg_catalog"
 
@@ -224,7 +226,7 @@ attempt(struct database_link *link)
 		"keepalives_idle", "keepalives_interval", "keepalives_count",
 		"tcp_user_timeout", NULL};
 	const char *const values[] = {
-		link->setup->conninfo, "harthio-notifier", "UTF8", options,
+		link->setup->conninfo, link->program != NULL ? link->program : PROGRAM, "UTF8", options,
 		"15", "5", "3",
 		"20000", NULL};
 

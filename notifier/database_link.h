@@ -51,7 +51,8 @@ struct link_setup
 struct database_link
 {
 	const struct link_setup	 *setup;	  /* ours in common with others */
-	const char				 *name;		  /* for the log: "listener" or "query" */
+	const char				 *name;		  /* for the log: "listener", "query" or a pool's */
+	const char				 *program;	  /* who we are, for the server; NULL: the notifier */
 	const struct link_events *events;	  /* the owner's */
 	void					 *owner;	  /* first argument of the events */
 	enum link_state			  state;	  /* changed by set_state() alone */

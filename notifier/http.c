@@ -8,6 +8,7 @@
 #include "http.h"
 
 #include <libwebsockets.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -68,6 +69,26 @@ read_argument(struct lws *wsi, const char *name, struct slice wanted)
 	return false;
 }
 
+/* Is there an argument in the query that is not one of ours? */
+static bool
+has_other_arguments(struct lws *wsi)
+{
+	static const char *const known[] = {"private=", "persist", "apikey="};
+	char					 argument[HEADER_MAX_BYTES];
+	struct slice			 rest;
+	bool					 other = false;
+
+	for (int i = 0; !other && lws_hdr_copy_fragment(wsi, argument, sizeof(argument),
+													WSI_TOKEN_HTTP_URI_ARGS, i) > 0;
+		 i++)
+	{
+		other = true;
+		for (unsigned k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+			other = other && !slice_after(slice_text(argument), slice_text(known[k]), &rest);
+	}
+	return other;
+}
+
 static enum http_method
 read_method(struct lws *wsi)
 {
@@ -105,6 +126,8 @@ http_request_new(struct lws *wsi, struct loop *loop, const char *path)
 	request->cors = copy_header(wsi, WSI_TOKEN_HTTP_AC_REQUEST_HEADERS);
 	request->private = read_argument(wsi, "private=", SLICE("true"));
 	request->persist = read_argument(wsi, "persist", (struct slice){0});
+	request->other_arguments = has_other_arguments(wsi);
+	request->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
 	request->length = read_length(wsi);
 	return request;
 }
@@ -171,6 +194,16 @@ add_cors(const struct http_request *request, unsigned char **at, unsigned char *
 		   add_header(wsi, "access-control-max-age:", "600", at, end);
 }
 
+static bool
+add_retry_after(const struct http_request *request, unsigned char **at, unsigned char *end)
+{
+	char seconds[16];
+
+	snprintf(seconds, sizeof(seconds), "%u", request->retry_after);
+	return request->retry_after == 0 ||
+		   add_header(request->wsi, "retry-after:", seconds, at, end);
+}
+
 /*
  * Write the answer in one piece.  False: end the connection.
  */
@@ -186,7 +219,7 @@ write_answer(struct http_request *request)
 
 	good = lws_add_http_common_headers(request->wsi, request->status, "application/json",
 									   request->answer.length, &at, end) == 0 &&
-		   add_cors(request, &at, end) &&
+		   add_cors(request, &at, end) && add_retry_after(request, &at, end) &&
 		   lws_finalize_http_header(request->wsi, &at, end) == 0;
 	if (good)
 	{

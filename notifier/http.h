@@ -26,21 +26,24 @@ enum http_method
 
 struct http_request
 {
-	struct lws		*wsi;		 /* where it came from */
-	struct loop		*loop;		 /* whose */
-	enum http_method method;	 /* GET includes HEAD */
-	char			*path;		 /* percent-decoded, without the query */
-	char			*token;		 /* of Authorization, else the apikey; NULL: none */
-	char			*type;		 /* Content-Type; NULL: none */
-	char			*cors;		 /* headers that a preflight asks for; NULL: none */
-	bool private;				 /* the query says private=true */
-	bool		  persist;		 /* the query asks for something to be stored */
-	uint64_t	  length;		 /* of the body, as it was announced */
-	struct buffer body;			 /* what came of it */
-	unsigned	  status;		 /* of the answer; 0: none yet */
-	struct buffer answer;		 /* JSON; may be empty */
-	void		 *work;			 /* the handler's */
-	void (*abandon)(void *work); /* ends it; NULL: nothing to end */
+	struct lws		*wsi;		   /* where it came from */
+	struct loop		*loop;		   /* whose */
+	enum http_method method;	   /* GET includes HEAD */
+	char			*path;		   /* percent-decoded, without the query */
+	char			*token;		   /* of Authorization, else the apikey; NULL: none */
+	char			*type;		   /* Content-Type; NULL: none */
+	char			*cors;		   /* headers that a preflight asks for; NULL: none */
+	bool private;				   /* the query says private=true */
+	bool		  persist;		   /* the query asks for something to be stored */
+	bool		  other_arguments; /* the query has some that mean nothing here */
+	bool		  chunked;		   /* the length of the body was not announced */
+	uint64_t	  length;		   /* of the body, as it was announced */
+	struct buffer body;			   /* what came of it */
+	unsigned	  status;		   /* of the answer; 0: none yet */
+	struct buffer answer;		   /* JSON; may be empty */
+	unsigned	  retry_after;	   /* seconds after which to try again; 0: not told */
+	void		 *work;			   /* the handler's */
+	void (*abandon)(void *work);   /* ends it; NULL: nothing to end */
 };
 
 /* The headers are there; the body, if any, is still to come. */

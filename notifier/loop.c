@@ -54,6 +54,8 @@ end(struct loop *loop)
 		database_stop(loop->database);
 	if (loop->listener != NULL)
 		listener_stop(loop->listener);
+	if (loop->rpc != NULL)
+		rpc_stop(loop->rpc);
 }
 
 static void
@@ -186,6 +188,8 @@ on_tick(uv_timer_t *timer)
 	acceptor_tick(&loop->internal);
 	database_tick(loop->database);
 	listener_tick(loop->listener);
+	if (loop->rpc != NULL)
+		rpc_tick(loop->rpc);
 	tell_ready(loop);
 	systemd_tick(&loop->systemd, uv_now(&loop->uv));
 	log_tick();
@@ -284,6 +288,8 @@ start_links(struct loop *loop)
 	};
 	loop->listener = listener_new(&loop->links, &loop->hub);
 	loop->database = database_new(&loop->links);
+	if (loop->started->options.rpc)
+		loop->rpc = rpc_new(&loop->links, &loop->started->options);
 }
 
 /* Returns an exit code; zero means that all is up. */
@@ -316,6 +322,7 @@ free_all(struct loop *loop)
 	server_free(loop->server);
 	database_free(loop->database);
 	listener_free(loop->listener);
+	rpc_free(loop->rpc);
 	hub_free(&loop->hub);
 	limiter_free(&loop->limiter);
 	systemd_free(&loop->systemd);

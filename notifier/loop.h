@@ -22,6 +22,7 @@
 #include "limiter.h"
 #include "listener.h"
 #include "metrics.h"
+#include "rpc.h"
 #include "server.h"
 #include "systemd.h"
 
@@ -54,6 +55,7 @@ struct loop
 	struct acceptor				internal;			/* the one for metrics and health */
 	struct database			   *database;			/* answers questions */
 	struct listener			   *listener;			/* hears of changes */
+	struct rpc				   *rpc;				/* calls functions; NULL: nobody does */
 	struct connection		   *connections;		/* all that are open */
 	uint64_t					connection_count;	/* how many */
 	uint64_t					last_connection_id; /* given to the newest */

@@ -51,6 +51,13 @@ struct options
 	struct limits  limits;				/* how much may be asked for */
 	uint64_t	   drain_seconds;		/* over which to close connections */
 	uint64_t	   max_lag_ms;			/* of the publisher, to be ready */
+	bool		   rpc;					/* can functions be called by HTTP? */
+	char		  *rpc_functions;		/* others that can be; NULL: none */
+	uint64_t	   rpc_connections;		/* how many run at the same time */
+	uint64_t	   rpc_queue;			/* how many may wait */
+	uint64_t	   rpc_wait_ms;			/* and for how long */
+	uint64_t	   rpc_timeout_ms;		/* how long one may run */
+	uint64_t	   rpc_max_bytes;		/* of a body */
 	bool		   allow_superuser;		/* as the role of the database */
 	enum log_level log_level;			/* how much to say */
 

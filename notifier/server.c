@@ -21,6 +21,7 @@
 #include "loop.h"
 #include "memory.h"
 #include "rest.h"
+#include "rpc.h"
 
 /* A token in the URL may have 5 KB and more. */
 #define HEADER_MAX_BYTES	 16384
@@ -100,14 +101,30 @@ answer(struct lws *wsi, unsigned status, const char *body)
 	return server_answer(wsi, status, "text/plain", slice_text(body));
 }
 
+/* Nothing is left to come: whoever's the path is handles it. */
+static void
+handle_whole(struct http_request *request)
+{
+	if (rpc_wants(request->path))
+		rpc_handle(request);
+	else
+		rest_handle(request);
+}
+
+static bool
+refuse_early(struct http_request *request)
+{
+	return rpc_wants(request->path) ? rpc_refuse_early(request) : rest_refuse_early(request);
+}
+
 /* A request that takes more than one callback. */
 static int
 start_request(struct lws *wsi, struct session_data *data, const char *path)
 {
 	http_request_free(data->request);
 	data->request = http_request_new(wsi, server_loop(wsi), path);
-	if (!rest_refuse_early(data->request) && data->request->length == 0)
-		rest_handle(data->request);
+	if (!refuse_early(data->request) && data->request->length == 0)
+		handle_whole(data->request);
 	return 0;
 }
 
@@ -127,7 +144,7 @@ handle_body_end(struct http_request *request)
 {
 	if (request->status == 0 && request->length > 0 &&
 		request->body.length == request->length)
-		rest_handle(request);
+		handle_whole(request);
 }
 
 /*
@@ -174,7 +191,7 @@ handle_request(enum lws_callback_reasons reason, struct session_data *data,
 static int
 handle_http(struct lws *wsi, struct session_data *data, const char *path)
 {
-	if (rest_wants(path))
+	if (rest_wants(path) || rpc_wants(path))
 		return start_request(wsi, data, path);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0)
 	{

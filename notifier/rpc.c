@@ -1,0 +1,459 @@
+/*
+ * rpc.c
+ *		Calls of SQL functions by HTTP: POST /rest/v1/rpc/{function}.
+ *
+ * What is known of the functions is read when the first call needs it, and again
+ * when a call fits nothing that is known, or the database is a new one.
+ */
+#include "rpc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "auth.h"
+#include "clock.h"
+#include "database_link.h"
+#include "log.h"
+#include "loop.h"
+#include "memory.h"
+#include "pool.h"
+#include "rpc_catalog.h"
+#include "rpc_error.h"
+
+#define GATEWAY_PREFIX "/rest/v1"
+#define RPC_PREFIX	   "/rpc/"
+
+#define ANONYMOUS_ROLE		"anon"
+#define CATALOG_MIN_AGE_MS	1000
+#define ANSWER_PATIENCE_MS	5000
+#define RETRY_AFTER_SECONDS 1
+#define NAME_MAX_BYTES		63
+#define TEXT_MAX_BYTES		512
+
+struct rpc
+{
+	uv_loop_t			 *uv;		   /* where it runs */
+	const struct options *options;	   /* what the operator decided */
+	struct pool_settings  settings;	   /* of the pool */
+	struct pool			 *pool;		   /* runs the calls */
+	struct rpc_catalog	  catalog;	   /* what can be called */
+	uint64_t			  catalog_at;  /* loop time at which it was read */
+	char				  timeout[24]; /* statement_timeout, as text */
+};
+
+struct rpc_call
+{
+	struct rpc			*rpc;		/* whose */
+	struct http_request *request;	/* what is to be answered */
+	struct pool_job		*job;		/* under way; NULL: none is */
+	const char			*name;		/* of the function, in the request's path */
+	json_t				*arguments; /* the body */
+	struct claims		 claims;	/* who calls */
+	char				*role;		/* as which role */
+	bool				 is_void;	/* the function returns nothing */
+};
+
+/* All that is set for one transaction; the role comes last, it may forbid things. */
+static const char prologue[] =
+	"SELECT pg_catalog.set_config('search_path', $1, true),"
+	" pg_catalog.set_config('statement_timeout', $2, true),"
+	" pg_catalog.set_config('request.method', 'POST', true),"
+	" pg_catalog.set_config('request.path', $3, true),"
+	" pg_catalog.set_config('request.jwt.claims', $4, true),"
+	" pg_catalog.set_config('role', $5, true)";
+
+static void look_up(struct rpc_call *call);
+
+/* The path without the prefix that Supabase's gateway would take away. */
+static bool
+function_name(const char *path, struct slice *name)
+{
+	struct slice whole = slice_text(path);
+	struct slice rest;
+
+	return slice_after(slice_after(whole, SLICE(GATEWAY_PREFIX), &rest) ? rest : whole,
+					   SLICE(RPC_PREFIX), name);
+}
+
+bool
+rpc_wants(const char *path)
+{
+	struct slice name;
+
+	return function_name(path, &name);
+}
+
+static void
+forget_catalog(struct rpc *rpc)
+{
+	json_decref(rpc->catalog.functions);
+	rpc->catalog.functions = NULL;
+}
+
+/* Another server may be there now, or another release of the extension. */
+static void
+on_ready(void *owner)
+{
+	forget_catalog(owner);
+}
+
+struct rpc *
+rpc_new(const struct link_setup *setup, const struct options *options)
+{
+	struct rpc *rpc = memory_new(sizeof(*rpc));
+
+	rpc->uv = setup->uv;
+	rpc->options = options;
+	rpc_catalog_init(&rpc->catalog, options->rpc_functions);
+	snprintf(rpc->timeout, sizeof(rpc->timeout), "%llu",
+			 (unsigned long long) options->rpc_timeout_ms);
+	rpc->settings = (struct pool_settings){
+		.name = "rpc",
+		.program = "harthio-notifier rpc",
+		.connections = (unsigned) options->rpc_connections,
+		.waiting_most = options->rpc_queue,
+		.wait_ms = options->rpc_wait_ms,
+		.run_ms = options->rpc_timeout_ms + ANSWER_PATIENCE_MS,
+		.ready = on_ready,
+		.owner = rpc,
+	};
+	rpc->pool = pool_new(setup, &rpc->settings);
+	return rpc;
+}
+
+void
+rpc_stop(struct rpc *rpc)
+{
+	pool_stop(rpc->pool);
+}
+
+void
+rpc_free(struct rpc *rpc)
+{
+	if (rpc == NULL)
+		return;
+	pool_free(rpc->pool);
+	rpc_catalog_free(&rpc->catalog);
+	free(rpc);
+}
+
+void
+rpc_tick(struct rpc *rpc)
+{
+	pool_tick(rpc->pool);
+}
+
+static void
+call_free(void *work)
+{
+	struct rpc_call *call = work;
+
+	if (call->job != NULL)
+		pool_cancel(call->job);
+	json_decref(call->arguments);
+	claims_free(&call->claims);
+	free(call->role);
+	free(call);
+}
+
+static void
+refuse(struct rpc_call *call, unsigned status, const char *code, const char *message)
+{
+	rpc_error_answer(call->request, status, code, message, NULL, NULL);
+}
+
+static void
+refuse_for_now(struct rpc_call *call, unsigned status, const char *code, const char *message)
+{
+	call->request->retry_after = RETRY_AFTER_SECONDS;
+	refuse(call, status, code, message);
+}
+
+/* There is no answer of the database. */
+static void
+refuse_unanswered(struct rpc_call *call, enum pool_verdict verdict)
+{
+	if (verdict == POOL_BUSY)
+		refuse_for_now(call, 504, "PGRST003",
+					   "Timed out acquiring connection from connection pool.");
+	else if (verdict == POOL_AWAY)
+		refuse_for_now(call, 503, "PGRST000",
+					   "Could not connect with the database");
+	else
+		refuse_for_now(call, 503, "PGRST001",
+					   "The connection with the database was lost before it answered; "
+					   "the function may have run");
+}
+
+static bool
+is_known(const struct rpc_call *call)
+{
+	return strcmp(call->role, ANONYMOUS_ROLE) != 0;
+}
+
+/* The operator has to know: no caller can do anything about it. */
+static void
+log_role(const struct rpc_call *call, const PGresult *result)
+{
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (message != NULL && strstr(message, "permission denied to set role") != NULL)
+		log_warning("rpc", "event=no_role role=%s hint=%s", log_text(call->role),
+					log_text("GRANT this role to the one that the notifier logs in as."));
+}
+
+/* It is not there any more, or not as it was. */
+static bool
+is_about_function(const PGresult *result)
+{
+	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return code != NULL && (strcmp(code, "42883") == 0 || strcmp(code, "42704") == 0 ||
+							strcmp(code, "42804") == 0 || strcmp(code, "3F000") == 0);
+}
+
+static void
+on_called(void *owner, enum pool_verdict verdict, const PGresult *result)
+{
+	struct rpc_call *call = owner;
+
+	call->job = NULL;
+	if (verdict != POOL_ANSWERED)
+		refuse_unanswered(call, verdict);
+	else if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	{
+		log_role(call, result);
+		if (is_about_function(result))
+			forget_catalog(call->rpc);
+		rpc_error_answer_result(call->request, result, is_known(call));
+	}
+	else if (call->is_void)
+		http_answer(call->request, 204, SLICE(""));
+	else if (PQntuples(result) != 1 || PQgetisnull(result, 0, 0))
+		http_answer(call->request, 200, SLICE("null"));
+	else
+		http_answer(call->request, 200,
+					slice_of(PQgetvalue(result, 0, 0), (size_t) PQgetlength(result, 0, 0)));
+}
+
+static void
+ask(struct rpc_call *call, const struct pool_statement *statements, size_t count,
+	pool_callback callback)
+{
+	call->job = pool_ask(call->rpc->pool, statements, count, callback, call);
+	if (call->job == NULL)
+		refuse_for_now(call, 503, "PGRST003",
+					   "Too many calls are waiting for the database");
+}
+
+static void
+run(struct rpc_call *call, const json_t *function)
+{
+	struct buffer		  sql = {0};
+	char				 *body = memory_copy(call->request->body.data, call->request->body.length);
+	struct pool_statement statements[] = {
+		{.before = prologue,
+		 .values = {rpc_function_schema(function), call->rpc->timeout, call->request->path,
+					call->claims.json, call->role},
+		 .value_count = 5},
+		{.values = {body}, .value_count = json_object_size(call->arguments) > 0 ? 1 : 0}};
+
+	call->is_void = rpc_function_is_void(function);
+	rpc_function_sql(function, call->arguments, &sql);
+	buffer_append_byte(&sql, '\0');
+	statements[1].before = sql.data;
+	ask(call, statements, 2, on_called);
+	buffer_free(&sql);
+	free(body);
+}
+
+/* The names of the arguments, "a, b"; as many as fit. */
+static void
+list_arguments(const struct rpc_call *call, char *text, size_t size)
+{
+	const char *key;
+	json_t	   *value;
+	size_t		used = 0;
+
+	*text = '\0';
+	json_object_foreach(call->arguments, key, value)
+	{
+		const size_t needed = strlen(key) + 2;
+
+		if (needed >= size - used)
+			break;
+		used += (size_t) snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", key);
+	}
+}
+
+/* Nothing that may be called is called so. */
+static void
+refuse_unknown(struct rpc_call *call)
+{
+	char names[TEXT_MAX_BYTES];
+	char message[2 * TEXT_MAX_BYTES];
+	char details[2 * TEXT_MAX_BYTES];
+
+	list_arguments(call, names, sizeof(names));
+	snprintf(message, sizeof(message),
+			 *names != '\0' ? "Could not find the function %.*s(%s) in the schema cache"
+							: "Could not find the function %.*s%s without parameters in the schema cache",
+			 NAME_MAX_BYTES, call->name, names);
+	snprintf(details, sizeof(details),
+			 *names != '\0' ? "Searched for the function %.*s with parameters %s, but no matches were found."
+							: "Searched for the function %.*s%s without parameters, but no matches were found.",
+			 NAME_MAX_BYTES, call->name, names);
+	rpc_error_answer(call->request, 404, "PGRST202", message, details,
+					 rpc_catalog_allows(&call->rpc->catalog, call->name)
+						 ? "Compare the names of the arguments."
+						 : "Only functions that the operator lists (rpc-functions) can be called.");
+}
+
+static void
+on_catalog(void *owner, enum pool_verdict verdict, const PGresult *result)
+{
+	struct rpc_call *call = owner;
+	struct rpc		*rpc = call->rpc;
+
+	call->job = NULL;
+	if (verdict != POOL_ANSWERED)
+		refuse_unanswered(call, verdict);
+	else if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		rpc_error_answer_result(call->request, result, is_known(call));
+	else
+	{
+		rpc_catalog_take(&rpc->catalog, PQgetvalue(result, 0, 0));
+		rpc->catalog_at = uv_now(rpc->uv);
+		look_up(call);
+	}
+}
+
+static void
+read_catalog(struct rpc_call *call)
+{
+	char					   *value = rpc_catalog_value(&call->rpc->catalog);
+	const struct pool_statement statement = {
+		.before = rpc_catalog_question, .values = {value}, .value_count = 1};
+
+	ask(call, &statement, 1, on_catalog);
+	free(value);
+}
+
+/* Find the function, and call it. */
+static void
+look_up(struct rpc_call *call)
+{
+	struct rpc	 *rpc = call->rpc;
+	size_t		  count;
+	const json_t *function = rpc_catalog_find(&rpc->catalog, call->name, call->arguments, &count);
+
+	if (function != NULL)
+		run(call, function);
+	else if (count > 1)
+		refuse(call, 300, "PGRST203",
+			   "Could not choose the best candidate function");
+	else if (rpc_catalog_allows(&rpc->catalog, call->name) &&
+			 (rpc->catalog.functions == NULL ||
+			  uv_now(rpc->uv) - rpc->catalog_at >= CATALOG_MIN_AGE_MS))
+		read_catalog(call);
+	else
+		refuse_unknown(call);
+}
+
+/* Who calls?  False: that was answered. */
+static bool
+read_token(struct rpc_call *call)
+{
+	struct http_request *request = call->request;
+	struct auth_refusal	 refusal;
+	struct slice		 rest;
+	json_t				*claims;
+
+	if (request->token == NULL)
+	{
+		refuse(call, 401, "PGRST302", "Anonymous access is disabled");
+		return false;
+	}
+	if (!auth_verify(request->loop->auth, slice_text(request->token), clock_now(),
+					 &call->claims, &refusal))
+	{
+		call->claims = (struct claims){0};
+		refuse(call, 401, "PGRST301",
+			   slice_after(slice_text(refusal.message), SLICE("Token has expired"), &rest)
+				   ? "JWT expired"
+				   : refusal.message);
+		return false;
+	}
+	claims = json_loads(call->claims.json, 0, NULL);
+	call->role = memory_copy(json_string_value(json_object_get(claims, "role")),
+							 json_string_length(json_object_get(claims, "role")));
+	json_decref(claims);
+	return true;
+}
+
+/* An empty body has no arguments.  False: it was answered with what is wrong. */
+static bool
+read_arguments(struct rpc_call *call)
+{
+	const struct buffer *body = &call->request->body;
+
+	if (body->length == 0)
+		call->arguments = json_object();
+	else
+		call->arguments = json_loadb(body->data, body->length, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(call->arguments))
+		return true;
+	refuse(call, 400, "PGRST102",
+		   "The body must be a JSON object of named arguments");
+	return false;
+}
+
+static void
+start_call(struct http_request *request)
+{
+	struct rpc_call *call = memory_new(sizeof(*call));
+	struct slice	 name;
+
+	function_name(request->path, &name);
+	call->rpc = request->loop->rpc;
+	call->request = request;
+	call->name = name.data;
+	request->work = call;
+	request->abandon = call_free;
+	if (read_token(call) && read_arguments(call))
+		look_up(call);
+}
+
+bool
+rpc_refuse_early(struct http_request *request)
+{
+	const struct rpc *rpc = request->loop->rpc;
+
+	if (rpc == NULL)
+		rpc_error_answer(request, 404, "PGRST125",
+						 "Functions are not called by HTTP here (rpc is off)", NULL, NULL);
+	else if (request->length > rpc->options->rpc_max_bytes)
+		rpc_error_answer(request, 413, "PGRST102",
+						 "The body is too large", NULL, NULL);
+	else if (request->chunked)
+		rpc_error_answer(request, 411, "PGRST102",
+						 "The length of the body must be given first", NULL, NULL);
+	else
+		return false;
+	return true;
+}
+
+void
+rpc_handle(struct http_request *request)
+{
+	if (request->method == HTTP_OPTIONS)
+		http_answer(request, 204, SLICE(""));
+	else if (request->method != HTTP_POST)
+		rpc_error_answer(request, 405, "PGRST101",
+						 "Functions are called by POST only", NULL, NULL);
+	else if (request->other_arguments)
+		rpc_error_answer(request, 400, "PGRST100",
+						 "Results are not selected, filtered or ordered here", NULL, NULL);
+	else
+		start_call(request);
+}
