@@ -41,6 +41,15 @@ admission_refuse(struct channel *channel, const char *reason)
 	channel_free(channel);
 }
 
+/* Whoever is in a session is attached to it. */
+static void
+tell_upkeep(const struct channel *channel)
+{
+	if (channel->session != NULL)
+		upkeep_enter(channel->connection->loop->upkeep, hub_session_id(channel->session),
+					 channel->participant);
+}
+
 /*
  * Answer the join.  The row changes that were asked for are repeated, or the
  * client would give up the whole channel; then it is told that there are none.
@@ -66,6 +75,7 @@ admit_join(struct channel *channel)
 	buffer_free(&channel->bindings);
 	hub_enter(&connection->loop->hub, &channel->member, channel->topic,
 			  channel->session);
+	tell_upkeep(channel);
 	if (channel->presence)
 		channel_send_presence_state(channel);
 	if (channel->wants_rows)
@@ -80,7 +90,10 @@ static void
 admit(struct channel *channel)
 {
 	if (channel->joined)
+	{
 		channel_renew(channel);
+		tell_upkeep(channel);
+	}
 	else
 		admit_join(channel);
 }

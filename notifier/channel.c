@@ -78,6 +78,8 @@ channel_free(struct channel *channel)
 	if (channel->request != NULL)
 		database_cancel(channel->request);
 	hub_leave(hub, &channel->member);
+	if (channel->joined && channel->session != NULL)
+		upkeep_leave(channel->connection->loop->upkeep, hub_session_id(channel->session));
 	if (channel->session != NULL)
 		hub_session_drop(hub, channel->session);
 	hash_map_remove(&channel->connection->channels, &channel->entry);

@@ -64,8 +64,8 @@ hub_free(struct hub *hub)
 	hash_map_free(&hub->sessions);
 }
 
-static struct hub_session *
-find_session(const struct hub *hub, struct slice id)
+struct hub_session *
+hub_session_find(const struct hub *hub, struct slice id)
 {
 	struct hash_entry *entry = hash_map_find(&hub->sessions, id);
 
@@ -75,7 +75,7 @@ find_session(const struct hub *hub, struct slice id)
 struct hub_session *
 hub_session_hold(struct hub *hub, struct slice id)
 {
-	struct hub_session *session = find_session(hub, id);
+	struct hub_session *session = hub_session_find(hub, id);
 
 	if (session == NULL)
 	{
@@ -443,7 +443,7 @@ hub_try_state(struct hub *hub, struct slice json)
 
 	if (!session_state_parse(json, &state))
 		return false;
-	session = find_session(hub, slice_text(state.session_id));
+	session = hub_session_find(hub, slice_text(state.session_id));
 	known = session != NULL && session->state.json != NULL;
 	if (session == NULL || (known && !session_state_newer(&state, &session->state)))
 	{

@@ -57,6 +57,7 @@ void hub_free(struct hub *hub);
 /* Hold a session, which makes the hub keep its state; let it go again. */
 struct hub_session *hub_session_hold(struct hub *hub, struct slice id);
 void				hub_session_drop(struct hub *hub, struct hub_session *session);
+struct hub_session *hub_session_find(const struct hub *hub, struct slice id);
 const char		   *hub_session_id(const struct hub_session *session);
 
 /* Walk over all sessions; the hub must not change between two calls. */

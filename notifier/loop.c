@@ -56,6 +56,8 @@ end(struct loop *loop)
 		listener_stop(loop->listener);
 	if (loop->rpc != NULL)
 		rpc_stop(loop->rpc);
+	if (loop->upkeep != NULL)
+		upkeep_stop(loop->upkeep);
 }
 
 static void
@@ -190,6 +192,7 @@ on_tick(uv_timer_t *timer)
 	listener_tick(loop->listener);
 	if (loop->rpc != NULL)
 		rpc_tick(loop->rpc);
+	upkeep_tick(loop->upkeep);
 	tell_ready(loop);
 	systemd_tick(&loop->systemd, uv_now(&loop->uv));
 	log_tick();
@@ -290,6 +293,7 @@ start_links(struct loop *loop)
 	loop->database = database_new(&loop->links);
 	if (loop->started->options.rpc)
 		loop->rpc = rpc_new(&loop->links, &loop->started->options);
+	loop->upkeep = upkeep_new(&loop->links, &loop->hub, &loop->hash_key);
 }
 
 /* Returns an exit code; zero means that all is up. */
@@ -323,6 +327,7 @@ free_all(struct loop *loop)
 	database_free(loop->database);
 	listener_free(loop->listener);
 	rpc_free(loop->rpc);
+	upkeep_free(loop->upkeep);
 	hub_free(&loop->hub);
 	limiter_free(&loop->limiter);
 	systemd_free(&loop->systemd);

@@ -25,6 +25,7 @@
 #include "rpc.h"
 #include "server.h"
 #include "systemd.h"
+#include "upkeep.h"
 
 struct connection;
 
@@ -56,6 +57,7 @@ struct loop
 	struct database			   *database;			/* answers questions */
 	struct listener			   *listener;			/* hears of changes */
 	struct rpc				   *rpc;				/* calls functions; NULL: nobody does */
+	struct upkeep			   *upkeep;				/* leases and health checks */
 	struct connection		   *connections;		/* all that are open */
 	uint64_t					connection_count;	/* how many */
 	uint64_t					last_connection_id; /* given to the newest */

@@ -45,14 +45,14 @@ struct pool_connection
 
 struct pool
 {
-	uv_loop_t				   *uv;			 /* where it runs */
-	const struct pool_settings *settings;	 /* what it is for */
-	struct pool_job			   *first;		 /* oldest job that waits */
-	struct pool_job			  **last;		 /* where the next one goes */
-	size_t						waiting;	 /* how many do */
-	uv_timer_t					wake;		 /* there are jobs that were just asked for */
-	bool						stopped;	 /* for good */
-	struct pool_connection	   *connections; /* as many as the settings say */
+	uv_loop_t			   *uv;			 /* where it runs */
+	struct pool_settings	settings;	 /* what it is for */
+	struct pool_job		   *first;		 /* oldest job that waits */
+	struct pool_job		  **last;		 /* where the next one goes */
+	size_t					waiting;	 /* how many do */
+	uv_timer_t				wake;		 /* there are jobs that were just asked for */
+	bool					stopped;	 /* for good */
+	struct pool_connection *connections; /* as many as the settings say */
 };
 
 static void
@@ -106,7 +106,7 @@ send_job(struct pool_connection *connection, struct pool_job *job)
 	bool				  good = true;
 
 	connection->job = job;
-	job->deadline = uv_now(connection->pool->uv) + connection->pool->settings->run_ms;
+	job->deadline = uv_now(connection->pool->uv) + connection->pool->settings.run_ms;
 	for (size_t i = 0; good && i < job->count; i++)
 		good = send_statement(link, &job->statements[i]);
 	if (good && PQpipelineSync(link->pg) == 1)
@@ -151,7 +151,7 @@ on_wake(uv_timer_t *timer)
 {
 	struct pool *pool = timer->data;
 
-	for (unsigned i = 0; i < pool->settings->connections; i++)
+	for (unsigned i = 0; i < pool->settings.connections; i++)
 		put_to_work(&pool->connections[i]);
 }
 
@@ -217,7 +217,7 @@ static void
 on_ready(void *owner)
 {
 	struct pool_connection	   *connection = owner;
-	const struct pool_settings *settings = connection->pool->settings;
+	const struct pool_settings *settings = &connection->pool->settings;
 
 	if (PQenterPipelineMode(connection->link.pg) != 1)
 	{
@@ -252,7 +252,7 @@ pool_new(const struct link_setup *setup, const struct pool_settings *settings)
 	struct pool *pool = memory_new(sizeof(*pool));
 
 	pool->uv = setup->uv;
-	pool->settings = settings;
+	pool->settings = *settings;
 	pool->last = &pool->first;
 	uv_timer_init(setup->uv, &pool->wake);
 	pool->wake.data = pool;
@@ -279,7 +279,7 @@ pool_stop(struct pool *pool)
 {
 	pool->stopped = true;
 	uv_close((uv_handle_t *) &pool->wake, NULL);
-	for (unsigned i = 0; i < pool->settings->connections; i++)
+	for (unsigned i = 0; i < pool->settings.connections; i++)
 	{
 		struct pool_connection *connection = &pool->connections[i];
 
@@ -318,7 +318,7 @@ pool_ask(struct pool *pool, const struct pool_statement *statements, size_t coun
 {
 	struct pool_job *job;
 
-	if (pool->stopped || pool->waiting >= pool->settings->waiting_most)
+	if (pool->stopped || pool->waiting >= pool->settings.waiting_most)
 		return NULL;
 	job = memory_new(sizeof(*job));
 	job->pool = pool;
@@ -327,7 +327,7 @@ pool_ask(struct pool *pool, const struct pool_statement *statements, size_t coun
 	job->count = count;
 	for (size_t i = 0; i < count; i++)
 		copy_statement(&job->statements[i], &statements[i]);
-	job->deadline = uv_now(pool->uv) + pool->settings->wait_ms;
+	job->deadline = uv_now(pool->uv) + pool->settings.wait_ms;
 	*pool->last = job;
 	pool->last = &job->next;
 	pool->waiting++;
@@ -351,7 +351,7 @@ pool_cancel(struct pool_job *job)
 static bool
 is_away(const struct pool *pool)
 {
-	for (unsigned i = 0; i < pool->settings->connections; i++)
+	for (unsigned i = 0; i < pool->settings.connections; i++)
 	{
 		if (pool->connections[i].link.state == LINK_READY)
 			return false;
@@ -368,7 +368,7 @@ pool_tick(struct pool *pool)
 {
 	const uint64_t now = uv_now(pool->uv);
 
-	for (unsigned i = 0; i < pool->settings->connections; i++)
+	for (unsigned i = 0; i < pool->settings.connections; i++)
 	{
 		struct pool_connection *connection = &pool->connections[i];
 

@@ -45,7 +45,7 @@ struct pool_statement
 	int			value_count;
 };
 
-/* What a pool is for; must stay as it is while the pool is there. */
+/* What a pool is for.  Texts must stay as they are while the pool is there. */
 struct pool_settings
 {
 	const char *name;			/* of its connections, for the log */

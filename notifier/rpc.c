@@ -34,7 +34,6 @@ struct rpc
 {
 	uv_loop_t			 *uv;		   /* where it runs */
 	const struct options *options;	   /* what the operator decided */
-	struct pool_settings  settings;	   /* of the pool */
 	struct pool			 *pool;		   /* runs the calls */
 	struct rpc_catalog	  catalog;	   /* what can be called */
 	uint64_t			  catalog_at;  /* loop time at which it was read */
@@ -100,14 +99,8 @@ on_ready(void *owner)
 struct rpc *
 rpc_new(const struct link_setup *setup, const struct options *options)
 {
-	struct rpc *rpc = memory_new(sizeof(*rpc));
-
-	rpc->uv = setup->uv;
-	rpc->options = options;
-	rpc_catalog_init(&rpc->catalog, options->rpc_functions);
-	snprintf(rpc->timeout, sizeof(rpc->timeout), "%llu",
-			 (unsigned long long) options->rpc_timeout_ms);
-	rpc->settings = (struct pool_settings){
+	struct rpc				  *rpc = memory_new(sizeof(*rpc));
+	const struct pool_settings settings = {
 		.name = "rpc",
 		.program = "harthio-notifier rpc",
 		.connections = (unsigned) options->rpc_connections,
@@ -117,7 +110,13 @@ rpc_new(const struct link_setup *setup, const struct options *options)
 		.ready = on_ready,
 		.owner = rpc,
 	};
-	rpc->pool = pool_new(setup, &rpc->settings);
+
+	rpc->uv = setup->uv;
+	rpc->options = options;
+	rpc_catalog_init(&rpc->catalog, options->rpc_functions);
+	snprintf(rpc->timeout, sizeof(rpc->timeout), "%llu",
+			 (unsigned long long) options->rpc_timeout_ms);
+	rpc->pool = pool_new(setup, &settings);
 	return rpc;
 }
 
