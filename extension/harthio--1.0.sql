@@ -21,7 +21,10 @@ CREATE TABLE harthio.provider (
 	priority integer NOT NULL DEFAULT 100,
 	enabled boolean NOT NULL DEFAULT true,
 	max_sessions integer CHECK (max_sessions > 0),
-	is_default boolean NOT NULL DEFAULT false
+	is_default boolean NOT NULL DEFAULT false,
+	probe text
+		CHECK (octet_length(probe) <= 512
+			AND probe ~ '^(https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?|tcp://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|(stun|turn):([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)$')
 );
 COMMENT ON TABLE harthio.provider IS 'Ways of carrying a call; operators add, change and disable rows';
 COMMENT ON COLUMN harthio.provider.provider IS 'name: 1 to 63 of a-z 0-9 _ -, not beginning with _ or -';
@@ -31,6 +34,7 @@ COMMENT ON COLUMN harthio.provider.priority IS 'decides between equal scores: th
 COMMENT ON COLUMN harthio.provider.enabled IS 'false: drained, which is not chosen any more; sessions that are on it stay';
 COMMENT ON COLUMN harthio.provider.max_sessions IS 'sessions that it carries at a time; null: no limit. Claims at the same moment may exceed it by as many';
 
+COMMENT ON COLUMN harthio.provider.probe IS 'how notifiers check that it is there: https://host/path, http://host/path, tcp://host:port, stun:host:port or turn:host:port; null: not at all';
 COMMENT ON COLUMN harthio.provider.is_default IS 'as it came with the extension: an INSERT of the same name replaces it';
 
 INSERT INTO harthio.provider (provider, base_score, room_template, priority, is_default) VALUES
@@ -494,6 +498,13 @@ REVOKE ALL ON FUNCTION @extschema@.harthio_renew_lease(text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.harthio_renew_lease(text) IS
 'Renew the lease of a notifier; due several times in harthio.leave_grace. Returns the same as harthio_attach. Errors: 22023 invalid id, 22004 null';
 
+CREATE FUNCTION harthio.probes(OUT provider text, OUT probe text)
+RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT p.provider, p.probe FROM harthio.provider p WHERE p.probe IS NOT NULL ORDER BY p.provider
+$$;
+REVOKE ALL ON FUNCTION harthio.probes() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.probes() IS 'The providers that notifiers check, and how; what they find goes to harthio_report_probe';
+
 CREATE FUNCTION harthio.protocol_version()
 RETURNS integer
 AS 'MODULE_PATHNAME', 'harthio_protocol_version' LANGUAGE C STABLE;
@@ -692,6 +703,7 @@ BEGIN
 		GRANT USAGE ON SCHEMA harthio TO harthio_notifier;
 		GRANT EXECUTE ON FUNCTION
 			harthio.protocol_version(),
+			harthio.probes(),
 			harthio.activity_now(),
 			@extschema@.harthio_authorize(text, text),
 			@extschema@.harthio_snapshot(text[]),

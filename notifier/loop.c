@@ -293,7 +293,7 @@ start_links(struct loop *loop)
 	loop->database = database_new(&loop->links);
 	if (loop->started->options.rpc)
 		loop->rpc = rpc_new(&loop->links, &loop->started->options);
-	loop->upkeep = upkeep_new(&loop->links, &loop->hub, &loop->hash_key);
+	loop->upkeep = upkeep_new(&loop->links, &loop->started->options, &loop->hub, &loop->hash_key);
 }
 
 /* Returns an exit code; zero means that all is up. */

@@ -38,7 +38,7 @@
 	X(NOTIFICATIONS, COUNTER, "notifications_total", "Notifications from the database")            \
 	X(RESYNCS, COUNTER, "resyncs_total", "Times that the states of all sessions were read")        \
 	X(DATABASE_CONNECTS, COUNTER, "database_connects_total",                                       \
-	  "Times that a database connection became ready; two after a quiet start")                    \
+	  "Times that a database connection became ready; in a quiet start as many as there are")      \
 	X(DATABASE_FAILURES, COUNTER, "database_failures_total",                                       \
 	  "Database connections that were lost or not made")                                           \
 	X(PUBLISHER_LAG, GAUGE, "publisher_lag_seconds",                                               \

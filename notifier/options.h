@@ -58,6 +58,8 @@ struct options
 	uint64_t	   rpc_wait_ms;			/* and for how long */
 	uint64_t	   rpc_timeout_ms;		/* how long one may run */
 	uint64_t	   rpc_max_bytes;		/* of a body */
+	uint64_t	   probe_interval;		/* seconds between health checks; 0: none */
+	uint64_t	   probe_timeout_ms;	/* of one */
 	bool		   allow_superuser;		/* as the role of the database */
 	enum log_level log_level;			/* how much to say */
 

@@ -9,11 +9,13 @@
 #include "database_link.h"
 #include "lease.h"
 #include "memory.h"
+#include "probe.h"
 
 struct upkeep
 {
-	struct pool	 *pool;	 /* of one connection */
-	struct lease *lease; /* who is here */
+	struct pool	  *pool;   /* of one connection */
+	struct prober *prober; /* who of the providers is there */
+	struct lease  *lease;  /* who is here */
 };
 
 static void
@@ -25,7 +27,8 @@ on_ready(void *owner)
 }
 
 struct upkeep *
-upkeep_new(const struct link_setup *setup, struct hub *hub, const struct hash_key *secret)
+upkeep_new(const struct link_setup *setup, const struct options *options,
+		   struct hub *hub, const struct hash_key *secret)
 {
 	struct upkeep			  *upkeep = memory_new(sizeof(*upkeep));
 	const struct pool_settings settings = {
@@ -41,12 +44,15 @@ upkeep_new(const struct link_setup *setup, struct hub *hub, const struct hash_ke
 
 	upkeep->pool = pool_new(setup, &settings);
 	upkeep->lease = lease_new(hub, upkeep->pool, setup->uv, secret);
+	upkeep->prober = prober_new(setup->uv, upkeep->pool, 1000 * options->probe_interval,
+								options->probe_timeout_ms);
 	return upkeep;
 }
 
 void
 upkeep_stop(struct upkeep *upkeep)
 {
+	prober_stop(upkeep->prober);
 	pool_stop(upkeep->pool);
 }
 
@@ -55,6 +61,7 @@ upkeep_free(struct upkeep *upkeep)
 {
 	if (upkeep == NULL)
 		return;
+	prober_free(upkeep->prober);
 	lease_free(upkeep->lease);
 	pool_free(upkeep->pool);
 	free(upkeep);
@@ -65,6 +72,7 @@ upkeep_tick(struct upkeep *upkeep)
 {
 	pool_tick(upkeep->pool);
 	lease_tick(upkeep->lease);
+	prober_tick(upkeep->prober);
 }
 
 void

@@ -9,12 +9,14 @@
 #define HARTHIO_UPKEEP_H
 
 #include "hub.h"
+#include "options.h"
 #include "pool.h"
 
 struct link_setup;
 struct upkeep;
 
-struct upkeep *upkeep_new(const struct link_setup *setup, struct hub *hub, const struct hash_key *secret);
+struct upkeep *upkeep_new(const struct link_setup *setup, const struct options *options,
+						  struct hub *hub, const struct hash_key *secret);
 
 /* Ask no more; "upkeep_free" when the loop has closed its handles. */
 void upkeep_stop(struct upkeep *upkeep);

@@ -22,6 +22,7 @@ void test_metrics(void);
 void test_options(void);
 void test_phoenix(void);
 void test_presence(void);
+void test_probe(void);
 void test_session_state(void);
 
 #endif

@@ -36,6 +36,7 @@ main(void)
 	test_options();
 	test_phoenix();
 	test_presence();
+	test_probe();
 	test_session_state();
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed == 0 ? 0 : 1;
