@@ -57,6 +57,8 @@ health_measure(struct loop *loop)
 	measure_connections(loop);
 	memcpy(loop->metrics.limited, loop->limiter.refused, sizeof(loop->metrics.limited));
 	metrics_set(&loop->metrics, METRIC_ROOMS, (double) loop->hub.rooms.count);
+	metrics_set(&loop->metrics, METRIC_RPC_WAITING,
+				loop->rpc != NULL ? (double) rpc_waiting(loop->rpc) : 0);
 	metrics_set(&loop->metrics, METRIC_SESSIONS, (double) loop->hub.sessions.count);
 	metrics_set(&loop->metrics, METRIC_STATES, (double) loop->hub.states);
 	metrics_set(&loop->metrics, METRIC_PUBLISHER_LAG, listener_lag(loop->listener));

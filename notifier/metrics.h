@@ -41,6 +41,10 @@
 	  "Times that a database connection became ready; in a quiet start as many as there are")      \
 	X(DATABASE_FAILURES, COUNTER, "database_failures_total",                                       \
 	  "Database connections that were lost or not made")                                           \
+	X(RPC_CALLS, COUNTER, "rpc_calls_total", "Calls of functions by HTTP that were let in")        \
+	X(RPC_REFUSED, COUNTER, "rpc_refused_total",                                                   \
+	  "Calls that the database did not answer: too many, too late, or it is away")                 \
+	X(RPC_WAITING, GAUGE, "rpc_waiting", "Calls that wait for a connection")                       \
 	X(PUBLISHER_LAG, GAUGE, "publisher_lag_seconds",                                               \
 	  "Age of the oldest change that the database told nobody of; NaN while it cannot be asked")   \
 	X(READY, GAUGE, "ready", "1 if /readyz says so")                                               \

@@ -312,13 +312,24 @@ copy_statement(struct pool_text *text, const struct pool_statement *statement)
 		text->values[i] = memory_copy(statement->values[i], strlen(statement->values[i]));
 }
 
+/* Those that will take a job in this turn of the loop. */
+static size_t
+count_free(const struct pool *pool)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < pool->settings.connections; i++)
+		count += is_free(&pool->connections[i]) ? 1 : 0;
+	return count;
+}
+
 struct pool_job *
 pool_ask(struct pool *pool, const struct pool_statement *statements, size_t count,
 		 pool_callback callback, void *owner)
 {
 	struct pool_job *job;
 
-	if (pool->stopped || pool->waiting >= pool->settings.waiting_most)
+	if (pool->stopped || pool->waiting >= pool->settings.waiting_most + count_free(pool))
 		return NULL;
 	job = memory_new(sizeof(*job));
 	job->pool = pool;
@@ -346,6 +357,12 @@ pool_cancel(struct pool_job *job)
 		place = &(*place)->next;
 	if (*place == job)
 		free_job(take_job(pool, place));
+}
+
+size_t
+pool_waiting(const struct pool *pool)
+{
+	return pool->waiting;
 }
 
 static bool

@@ -71,6 +71,9 @@ struct pool_job *pool_ask(struct pool *pool, const struct pool_statement *statem
 /* Its owner hears nothing any more; what was sent already is done all the same. */
 void pool_cancel(struct pool_job *job);
 
+/* How many jobs wait for a connection? */
+size_t pool_waiting(const struct pool *pool);
+
 /* Called some times a second: whose time is up? */
 void pool_tick(struct pool *pool);
 

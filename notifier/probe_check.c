@@ -305,12 +305,11 @@ on_timer(uv_timer_t *timer)
 static const struct sockaddr *
 choose(const struct addrinfo *addresses)
 {
-	for (const struct addrinfo *one = addresses; one != NULL; one = one->ai_next)
-	{
-		if (one->ai_family == AF_INET)
-			return one->ai_addr;
-	}
-	return addresses->ai_addr;
+	const struct addrinfo *one = addresses;
+
+	while (one->ai_family != AF_INET && one->ai_next != NULL)
+		one = one->ai_next;
+	return one->ai_family == AF_INET ? one->ai_addr : addresses->ai_addr;
 }
 
 static void
@@ -318,7 +317,7 @@ on_resolved(uv_getaddrinfo_t *resolver, int status, struct addrinfo *addresses)
 {
 	struct probe_check *check = resolver->data;
 
-	if (check->callback != NULL && status == 0)
+	if (check->callback != NULL && status == 0 && addresses != NULL)
 	{
 		check->asked_at = uv_now(check->uv);
 		if (check->target.kind == PROBE_STUN)

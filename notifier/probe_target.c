@@ -9,9 +9,10 @@
 
 #define STUN_REQUEST 0x0001
 #define STUN_SUCCESS 0x0101
-#define STUN_COOKIE	 "\x21\x12\xa4\x42"
 #define HTTP_BEGINS	 "HTTP/1."
 #define DIGITS		 "0123456789"
+
+static const unsigned char stun_cookie[] = {0x21, 0x12, 0xa4, 0x42};
 
 static const struct
 {
@@ -69,17 +70,18 @@ probe_target_parse(const char *url, struct probe_target *target)
 	*target = (struct probe_target){0};
 	for (unsigned i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 	{
-		struct slice rest;
-		size_t		 length;
+		const size_t prefix = strlen(forms[i].prefix);
+		const char	*place;
+		const char	*path;
 
-		if (!slice_after(slice_text(url), slice_text(forms[i].prefix), &rest))
+		if (strncmp(url, forms[i].prefix, prefix) != 0)
 			continue;
-		length = strcspn(rest.data, "/");
+		place = url + prefix;
+		path = place + strcspn(place, "/");
 		target->kind = forms[i].kind;
-		return copy(target->path, sizeof(target->path),
-					slice_text(rest.data[length] != '\0' ? rest.data + length : "/")) &&
+		return copy(target->path, sizeof(target->path), slice_text(*path != '\0' ? path : "/")) &&
 			   strcspn(target->path, " \r\n\t") == strlen(target->path) &&
-			   parse_place(slice_of(rest.data, length), forms[i].port, target);
+			   parse_place(slice_of(place, (size_t) (path - place)), forms[i].port, target);
 	}
 	return false;
 }
@@ -116,7 +118,7 @@ probe_stun_request(const unsigned char random[PROBE_STUN_RANDOM_BYTES],
 {
 	memset(request, 0, PROBE_STUN_BYTES);
 	request[1] = STUN_REQUEST;
-	memcpy(request + 4, STUN_COOKIE, 4);
+	memcpy(request + 4, stun_cookie, sizeof(stun_cookie));
 	memcpy(request + 8, random, PROBE_STUN_RANDOM_BYTES);
 }
 

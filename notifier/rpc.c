@@ -136,6 +136,12 @@ rpc_free(struct rpc *rpc)
 	free(rpc);
 }
 
+size_t
+rpc_waiting(const struct rpc *rpc)
+{
+	return pool_waiting(rpc->pool);
+}
+
 void
 rpc_tick(struct rpc *rpc)
 {
@@ -165,6 +171,7 @@ static void
 refuse_for_now(struct rpc_call *call, unsigned status, const char *code, const char *message)
 {
 	call->request->retry_after = RETRY_AFTER_SECONDS;
+	metrics_add(&call->request->loop->metrics, METRIC_RPC_REFUSED, 1);
 	refuse(call, status, code, message);
 }
 
@@ -411,7 +418,7 @@ static void
 start_call(struct http_request *request)
 {
 	struct rpc_call *call = memory_new(sizeof(*call));
-	struct slice	 name;
+	struct slice	 name = {0};
 
 	function_name(request->path, &name);
 	call->rpc = request->loop->rpc;
@@ -419,8 +426,10 @@ start_call(struct http_request *request)
 	call->name = name.data;
 	request->work = call;
 	request->abandon = call_free;
-	if (read_token(call) && read_arguments(call))
-		look_up(call);
+	if (!read_token(call) || !read_arguments(call))
+		return;
+	metrics_add(&request->loop->metrics, METRIC_RPC_CALLS, 1);
+	look_up(call);
 }
 
 bool

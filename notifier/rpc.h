@@ -26,6 +26,9 @@ void rpc_stop(struct rpc *rpc);
 void rpc_free(struct rpc *rpc);
 void rpc_tick(struct rpc *rpc);
 
+/* How many calls wait for a connection? */
+size_t rpc_waiting(const struct rpc *rpc);
+
 /* Is this path ours to answer? */
 bool rpc_wants(const char *path);
 

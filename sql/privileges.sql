@@ -26,6 +26,7 @@ SELECT * FROM harthio_providers();
 SELECT harthio_authorize('privileges');
 SELECT * FROM harthio_snapshot('{privileges}');
 SELECT harthio.protocol_version();
+SELECT * FROM harthio.probes();
 RESET ROLE;
 
 -- a client role calls the functions and sees no table
@@ -70,6 +71,7 @@ DROP SCHEMA hostile CASCADE;
 -- the notifier's role asks its questions
 SET ROLE harthio_notifier;
 SELECT harthio.protocol_version();
+SELECT * FROM harthio.probes();
 SELECT publisher_lag_ms >= 0 AS lag FROM harthio.activity_now();
 SELECT session_id FROM harthio_snapshot('{privileges}');
 SET request.jwt.claims = '{"role": "authenticated", "sub": "bob"}';
