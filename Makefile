@@ -20,6 +20,7 @@ OBJS = \
 	extension/identity.o \
 	extension/ladder.o \
 	extension/lease.o \
+	extension/message.o \
 	extension/outcome.o \
 	extension/participant.o \
 	extension/policy.o \
@@ -49,7 +50,7 @@ OBJS = \
 	extension/state.o \
 	extension/sweeper.o \
 	extension/vacancy.o
-DATA = $(wildcard extension/harthio--*.sql) extension/compat/harthio-app.sql
+DATA = $(wildcard extension/harthio--*.sql) extension/compat/harthio-app.sql extension/compat/harthio_realtime.sql
 
 PG_CPPFLAGS = -I$(CURDIR)/extension
 PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare
@@ -57,7 +58,7 @@ EXTRA_CLEAN = META.json
 SHLIB_LINK = -Wl,--version-script=extension/exports.map
 
 REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views hostile_schema \
-	devices leases sweep evacuation quality quality_switch quality_summary finish
+	devices leases sweep evacuation quality quality_switch quality_summary realtime finish
 REGRESS_OPTS = --use-existing
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read \
 	join_expire join_retention leave_reload attach_lose evacuate_race quality_quality majority

@@ -14,6 +14,9 @@
  * What it needs is allocated before, and a full ring sets a flag upon which
  * the publisher tells everybody to take snapshots.
  *
+ * Of database broadcasts the ring carries only that there are new ones: who
+ * reads them knows by the transaction in each row which ones he has had.
+ *
  * The ring's lock protects all of ChangeRing but its size.
  *
  *-------------------------------------------------------------------------
@@ -36,6 +39,7 @@ typedef struct ChangeRing
 	Latch		   *publisher;					/* its process latch (shared memory), or NULL */
 	bool			publisher_awake;			/* it will look again before it sleeps */
 	bool			overflowed;					/* ids were left out since the last drain */
+	bool			messages;					/* realtime.messages has new rows since then */
 	int				publisher_pid;				/* 0: none */
 	uint64			overflows;					/* times that it was full */
 	uint64			batches;					/* notified */
@@ -74,6 +78,7 @@ static struct
 	int				nsessions;
 	int				session_room; /* allocated */
 	bool			all_sessions; /* more than fit into the ring: tell everybody */
+	bool			messages;	  /* rows in realtime.messages, or rolled back ones */
 	PendingScore   *scores;
 	int				nscores;
 	int				score_room; /* allocated */
@@ -149,6 +154,16 @@ change_session(const char *session_id)
 	strlcpy(note->id, session_id, sizeof(note->id));
 }
 
+/*
+ * A savepoint that is rolled back takes its rows with it and not this note:
+ * then somebody looks for rows and finds none.
+ */
+void
+change_message(void)
+{
+	pending.messages = true;
+}
+
 void
 change_score(const ScoreNote *note)
 {
@@ -201,6 +216,8 @@ ring_push_pending(void)
 	}
 	if (pending.all_sessions)
 		ring_overflow();
+	if (pending.messages)
+		ring->messages = true;
 }
 
 static void
@@ -209,7 +226,7 @@ take_effect(void)
 	bool   wake = apply_scores();
 	Latch *publisher;
 
-	if (pending.nsessions == 0 && !pending.all_sessions && !wake)
+	if (pending.nsessions == 0 && !pending.all_sessions && !pending.messages && !wake)
 		return;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
@@ -235,6 +252,12 @@ xact_callback(XactEvent event, void *arg)
 						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						 errmsg("cannot PREPARE a transaction that has changed a harthio session"),
 						 errdetail("What it changed is made known by the backend that commits it."),
+						 errhint("End the transaction with COMMIT.")));
+			if (pending.messages)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot PREPARE a transaction that has sent a realtime message"),
+						 errdetail("What it sent is made known by the backend that commits it."),
 						 errhint("End the transaction with COMMIT.")));
 			return;
 		case XACT_EVENT_ABORT:
@@ -299,12 +322,12 @@ change_ring_attach_publisher(void)
 }
 
 /*
- * Take up to max ids out of the ring and say whether some were left out of it
- * since the last call.  After a call that finds nothing, and only then, what
+ * Take up to max ids out of the ring and say whether some were left out of it,
+ * and whether messages were sent, since the last call.  After a call that finds nothing, and only then, what
  * comes into the ring sets the publisher's latch.
  */
 int
-change_ring_drain(SessionIdBuffer *ids, int max, bool *overflowed)
+change_ring_drain(SessionIdBuffer *ids, int max, bool *messages, bool *overflowed)
 {
 	int count = 0;
 
@@ -317,7 +340,9 @@ change_ring_drain(SessionIdBuffer *ids, int max, bool *overflowed)
 	}
 	*overflowed = ring->overflowed;
 	ring->overflowed = false;
-	ring->publisher_awake = count > 0 || *overflowed;
+	*messages = ring->messages;
+	ring->messages = false;
+	ring->publisher_awake = count > 0 || *overflowed || *messages;
 	ring->last_batch = count;
 	ring->draining_since = ring->waiting_since;
 	if (ring->head == ring->tail)

@@ -22,11 +22,12 @@ typedef char SessionIdBuffer[SESSION_ID_MAX + 1];
 
 /* Notes of the current transaction. */
 extern void change_session(const char *session_id);
+extern void change_message(void); /* it inserted into realtime.messages */
 extern void change_score(const ScoreNote *note);
 
 /* The publisher's side: only one process may call these. */
 extern void change_ring_attach_publisher(void);
-extern int	change_ring_drain(SessionIdBuffer *ids, int max, bool *overflowed);
+extern int	change_ring_drain(SessionIdBuffer *ids, int max, bool *messages, bool *overflowed);
 extern void change_ring_published(void); /* what was drained last has been notified */
 
 /* What has happened since the server started. */

@@ -512,6 +512,13 @@ REVOKE ALL ON FUNCTION harthio.protocol_version() FROM PUBLIC;
 COMMENT ON FUNCTION harthio.protocol_version() IS
 'What a notifier must speak. Errors: 55000 the library is not preloaded, or harthio.database is another database';
 
+CREATE FUNCTION harthio.note_message()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'harthio_note_message' LANGUAGE C;
+REVOKE ALL ON FUNCTION harthio.note_message() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.note_message() IS
+'Trigger of realtime.messages (harthio_realtime.sql): notifiers look for new messages once the transaction is committed. Errors: 39P01 not called as a trigger; 55000 the library is not preloaded, or harthio.database is another database; 0A000 at PREPARE TRANSACTION';
+
 --
 -- To look at.  Who may see them: members of pg_monitor.
 --

@@ -44,7 +44,8 @@
 #define CHECKPOINT_INTERVAL_MS 1000 /* between two writings of scores */
 #define RESTART_SECONDS		   1	/* after it has died */
 
-#define RESYNC_PAYLOAD "{\"resync\":true}"
+#define RESYNC_PAYLOAD	 "{\"resync\":true}"
+#define MESSAGES_PAYLOAD "{\"messages\":true}"
 
 void
 publisher_register(void)
@@ -120,15 +121,18 @@ notify_states(SessionIdBuffer *ids, int count)
 static bool
 publish(SessionIdBuffer *ids, bool resync)
 {
+	bool messages;
 	bool overflowed;
-	int	 count = change_ring_drain(ids, BATCH_MAX, &overflowed);
+	int	 count = change_ring_drain(ids, BATCH_MAX, &messages, &overflowed);
 
-	if (count == 0 && !overflowed && !resync)
+	if (count == 0 && !messages && !overflowed && !resync)
 		return false;
 
 	begin_work("publishing states");
 	if (resync || overflowed)
 		Async_Notify(HARTHIO_CHANNEL, RESYNC_PAYLOAD);
+	if (messages)
+		Async_Notify(HARTHIO_CHANNEL, MESSAGES_PAYLOAD);
 
 	/* the extension may have been dropped since */
 	if (count > 0 && OidIsValid(get_extension_oid("harthio", true)))

@@ -5,13 +5,21 @@
 #include "admission.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "log.h"
 #include "loop.h"
+#include "memory.h"
+#include "message_row.h"
 
 #define REASON_MAX_BYTES 512
 
 #define NO_DATABASE "Realtime was unable to connect to the project database"
+#define NO_REPLAY	"UnableToReplayMessages: Realtime was unable to replay messages"
+
+/* In channels that know no policies. */
+static const struct database_rights all_rights = {true, true, true, true};
 
 void
 admission_refuse_join(struct connection *connection, struct slice join_ref,
@@ -74,9 +82,9 @@ admit_join(struct channel *channel)
 	buffer_free(&response);
 	buffer_free(&channel->bindings);
 	hub_enter(&connection->loop->hub, &channel->member, channel->topic,
-			  channel->session);
+			  channel->private, channel->session);
 	tell_upkeep(channel);
-	if (channel->presence)
+	if (channel->presence && channel->rights.hears_presence)
 		channel_send_presence_state(channel);
 	if (channel->wants_rows)
 		channel_send_system(channel, "postgres_changes", "error",
@@ -167,6 +175,89 @@ on_answer(void *owner, const struct database_answer *answer)
 	}
 }
 
+/* Presence alone is a reason to be here for those who want to hear of it. */
+static bool
+may_listen(const struct channel *channel, const struct database_rights *rights)
+{
+	return rights->hears_broadcasts || (channel->presence && rights->hears_presence);
+}
+
+/* Another token gives other rights: what is no longer allowed ends here. */
+static void
+take_rights(struct channel *channel, const struct database_rights *rights)
+{
+	struct hub_member *member = &channel->member;
+
+	channel->rights = *rights;
+	member->deaf = !rights->hears_broadcasts;
+	if (!channel->joined)
+		return;
+	if (!rights->hears_presence)
+		member->hears_presence = false;
+	else if (channel->presence && !member->hears_presence)
+		channel_send_presence_state(channel);
+	if (!rights->shows_presence && member->presence != NULL)
+		hub_untrack(&channel->connection->loop->hub, member, NULL);
+}
+
+/* What was replayed is remembered, as it may be what is just being sent live. */
+static void
+send_replay(struct channel *channel, const PGresult *messages)
+{
+	const uint64_t payload_max = channel->connection->loop->limiter.limits.payload_bytes;
+	struct buffer  ids = {0};
+
+	for (int row = 0; row < PQntuples(messages); row++)
+	{
+		struct message_row message;
+
+		if (message_row_read(messages, row, true, payload_max, &message) == NULL)
+		{
+			hub_replay(&channel->member, &message.broadcast);
+			buffer_append(&ids, message.broadcast.id);
+		}
+		message_row_free(&message);
+	}
+	channel->replayed = ids;
+	channel->member.replayed = buffer_slice(&channel->replayed);
+}
+
+static void
+on_policies(void *owner, const struct database_answer *answer)
+{
+	struct channel *channel = owner;
+	const bool		wants_replay = channel->replay.limit > 0 && !channel->joined;
+
+	channel->request = NULL;
+	if (answer->verdict == DATABASE_UNAVAILABLE)
+		postpone(channel);
+	else if (answer->verdict != DATABASE_ALLOWED || !may_listen(channel, &answer->rights))
+		forbid_topic(channel);
+	else if (wants_replay && answer->replay == NULL)
+		admission_refuse(channel, NO_REPLAY);
+	else
+	{
+		take_rights(channel, &answer->rights);
+		admit(channel);
+		if (wants_replay)
+			send_replay(channel, answer->replay);
+	}
+}
+
+static void
+ask_policies(struct channel *channel)
+{
+	const struct database_replay none = {0};
+	struct slice				 subtopic = channel_subtopic(channel);
+	char						*topic = memory_copy(subtopic.data, subtopic.length);
+
+	channel->request = database_ask_policies(channel->connection->loop->policies, topic,
+											 channel->new_claims.json,
+											 channel->joined ? none : channel->replay,
+											 on_policies, channel);
+	free(topic);
+}
+
 static void
 ask_database(struct channel *channel)
 {
@@ -178,8 +269,8 @@ ask_database(struct channel *channel)
 
 /*
  * The database decides about sessions, whether the client takes them for private
- * or not.  Nobody has a right to any other private channel, because there are no
- * policies that could give it: this is the place to ask them.
+ * or not, and policies decide about other private channels.  No policy knows of
+ * a topic that the database could not spell.
  */
 void
 admission_ask(struct channel *channel)
@@ -187,10 +278,14 @@ admission_ask(struct channel *channel)
 	if (channel->request != NULL)
 		database_cancel(channel->request);
 	channel->request = NULL;
+	if (!channel->private)
+		channel->rights = all_rights;
 	if (channel->session != NULL)
 		ask_database(channel);
-	else if (channel->private)
+	else if (channel->private && memchr(channel->topic.data, '\0', channel->topic.length) != NULL)
 		forbid_topic(channel);
+	else if (channel->private)
+		ask_policies(channel);
 	else if (!channel->connection->loop->public_channels)
 		admission_refuse(channel, "PrivateOnly: This project only allows private channels");
 	else

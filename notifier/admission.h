@@ -9,7 +9,8 @@
 
 /*
  * Decide on the channel's new claims.  A channel about a session waits for the
- * database; any other is admitted or refused at once.  A question that is still
+ * database, a private one for its policies; any other is admitted or refused at
+ * once.  A question that is still
  * open is replaced.  May free the channel, at once or later.
  */
 void admission_ask(struct channel *channel);

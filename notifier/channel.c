@@ -86,6 +86,7 @@ channel_free(struct channel *channel)
 	claims_free(&channel->claims);
 	claims_free(&channel->new_claims);
 	buffer_free(&channel->bindings);
+	buffer_free(&channel->replayed);
 	free(channel->participant);
 	free((char *) channel->key.data);
 	free((char *) channel->topic.data);

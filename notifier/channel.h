@@ -36,7 +36,10 @@ struct channel
 	bool				ack;			  /* reply to each broadcast */
 	bool				self;			  /* hears its own broadcasts */
 	bool				awaits_feed;	  /* is to be told when the database is heard */
-	bool private;						  /* the client takes it for a private one */
+	bool private;						  /* goes by policies; a session's never does */
+	struct database_rights	 rights;	  /* what may be done in it */
+	struct database_replay	 replay;	  /* what of the past is wanted */
+	struct buffer			 replayed;	  /* and was sent: the ids of messages */
 	bool					 presence;	  /* wants to hear who is there */
 	struct slice			 key;		  /* under which it is present; ours */
 	char					*participant; /* the subject of the claims; NULL: none */

@@ -14,32 +14,65 @@
 #include "database_link.h"
 #include "log.h"
 #include "memory.h"
+#include "private.h"
 
 #define REQUEST_TIME_MS		5000
 #define OBJECTION_MAX_BYTES 400
+#define NUMBER_MAX_BYTES	24
 
-/* The statements of a request, prepared once a connection. */
+/* What a request says, in the order of parameters. */
+enum value
+{
+	VALUE_CLAIMS,  /* of whom, as JSON */
+	VALUE_SUBJECT, /* about what: a session's id, or a topic */
+	VALUE_SINCE,   /* what of the past: from when on */
+	VALUE_LIMIT,   /* and how much */
+	VALUES
+};
+
 enum statement
 {
 	STATEMENT_CLAIMS,	 /* who asks; until the transaction's end */
 	STATEMENT_AUTHORIZE, /* may he? */
 	STATEMENT_SNAPSHOT,	 /* and what is the state? */
+	STATEMENT_CALLER,	 /* who asks about policies */
+	STATEMENT_TRY,		 /* what may he? */
+	STATEMENT_RIGHTS,	 /* that is the answer */
+	STATEMENT_REPLAY,	 /* and what was sent before? */
 	STATEMENTS
 };
 
-static const char *const statement_names[STATEMENTS] = {
-	[STATEMENT_CLAIMS] = "harthio_claims",
-	[STATEMENT_AUTHORIZE] = "harthio_authorize",
-	[STATEMENT_SNAPSHOT] = "harthio_snapshot",
+struct statement_text
+{
+	const char *name;	/* prepared once a connection under this; NULL: it is not */
+	const char *before; /* text before the name of the extension's schema */
+	const char *after;	/* and after it; NULL: the name is not needed */
+	enum value	first;	/* value of its first parameter */
+	int			count;	/* parameters */
 };
 
-/* Text before and after the schema's name; none: the name is not needed. */
-static const char *const statement_texts[STATEMENTS][2] = {
-	[STATEMENT_CLAIMS] = {
-		"SELECT pg_catalog.set_config('request.jwt.claims', $1, true)", NULL},
-	[STATEMENT_AUTHORIZE] = {"SELECT ", ".harthio_authorize($1::text)"},
-	[STATEMENT_SNAPSHOT] = {"SELECT state FROM ", ".harthio_snapshot(ARRAY[$1::text])"},
+/* What needs realtime.messages is not prepared: it may not be there yet. */
+static const struct statement_text statements[STATEMENTS] = {
+	[STATEMENT_CLAIMS] = {"harthio_claims",
+						  "SELECT pg_catalog.set_config('request.jwt.claims', $1, true)",
+						  NULL, VALUE_CLAIMS, 1},
+	[STATEMENT_AUTHORIZE] = {"harthio_authorize", "SELECT ",
+							 ".harthio_authorize($1::text)", VALUE_SUBJECT, 1},
+	[STATEMENT_SNAPSHOT] = {"harthio_snapshot", "SELECT state FROM ",
+							".harthio_snapshot(ARRAY[$1::text])", VALUE_SUBJECT, 1},
+	[STATEMENT_CALLER] = {"harthio_caller", private_caller, NULL, VALUE_CLAIMS, 2},
+	[STATEMENT_TRY] = {"harthio_try", private_try, NULL, VALUE_CLAIMS, 0},
+	[STATEMENT_RIGHTS] = {"harthio_rights", private_rights, NULL, VALUE_CLAIMS, 0},
+	[STATEMENT_REPLAY] = {NULL, private_replay, NULL, VALUE_SUBJECT, 3},
 };
+
+/* The statements of each question; STATEMENTS ends them. */
+static const enum statement session_question[] = {
+	STATEMENT_CLAIMS, STATEMENT_AUTHORIZE, STATEMENT_SNAPSHOT, STATEMENTS};
+static const enum statement policy_question[] = {
+	STATEMENT_CALLER, STATEMENT_TRY, STATEMENT_RIGHTS, STATEMENTS};
+static const enum statement replay_question[] = {
+	STATEMENT_CALLER, STATEMENT_TRY, STATEMENT_RIGHTS, STATEMENT_REPLAY, STATEMENTS};
 
 struct database_request
 {
@@ -47,14 +80,15 @@ struct database_request
 	struct database			*database;						 /* whom it was put to */
 	database_callback		 callback;						 /* NULL: nobody waits for it any more */
 	void					*owner;							 /* first argument of the callback */
-	char					*session_id;					 /* about which session */
-	char					*claims;						 /* of whom, as JSON */
+	char					*values[VALUES];				 /* what it says */
+	const enum statement	*next_statement;				 /* next one to be answered */
+	const enum statement	*question;						 /* the first one */
 	uint64_t				 deadline;						 /* loop time at which we stop trying */
 	bool					 sent;							 /* and not answered yet */
-	int						 statement;						 /* next one to be answered */
 	enum database_verdict	 verdict;						 /* so far */
 	char					 objection[OBJECTION_MAX_BYTES]; /* what the database objected */
-	PGresult				*snapshot;						 /* the state, if there is one */
+	struct database_rights	 rights;						 /* by policies */
+	PGresult				*rows;							 /* the state, or the replay */
 };
 
 struct database
@@ -62,15 +96,16 @@ struct database
 	struct database_link	  link;		/* the connection */
 	struct database_request	 *first;	/* oldest request */
 	struct database_request **last;		/* where the next one goes */
+	bool					  started;	/* and was asked for */
 	bool					  prepared; /* statements are there */
 };
 
 static void
 free_request(struct database_request *request)
 {
-	PQclear(request->snapshot);
-	free(request->session_id);
-	free(request->claims);
+	PQclear(request->rows);
+	for (int value = 0; value < VALUES; value++)
+		free(request->values[value]);
 	free(request);
 }
 
@@ -79,45 +114,57 @@ static void
 reset_request(struct database_request *request)
 {
 	request->sent = false;
-	request->statement = 0;
+	request->next_statement = request->question;
 	request->verdict = DATABASE_UNAVAILABLE;
-	PQclear(request->snapshot);
-	request->snapshot = NULL;
+	PQclear(request->rows);
+	request->rows = NULL;
 }
 
+/* Results of what is not prepared are binary: they hold bytes. */
 static bool
-send_statement(struct database *database, enum statement statement, const char *value)
+send_statement(struct database *database, const struct statement_text *statement,
+			   const struct database_request *request)
 {
-	return PQsendQueryPrepared(database->link.pg, statement_names[statement], 1,
-							   &value, NULL, NULL, 0) == 1;
+	const char *const *values = (const char *const *) &request->values[statement->first];
+
+	if (statement->name != NULL)
+		return PQsendQueryPrepared(database->link.pg, statement->name, statement->count,
+								   values, NULL, NULL, 0) == 1;
+	return PQsendQueryParams(database->link.pg, statement->before, statement->count,
+							 NULL, values, NULL, NULL, 1) == 1;
 }
 
 static bool
 send_request(struct database *database, struct database_request *request)
 {
-	request->sent =
-		send_statement(database, STATEMENT_CLAIMS, request->claims) &&
-		send_statement(database, STATEMENT_AUTHORIZE, request->session_id) &&
-		send_statement(database, STATEMENT_SNAPSHOT, request->session_id) &&
-		PQpipelineSync(database->link.pg) == 1;
+	bool good = true;
+
+	for (const enum statement *one = request->question; good && *one != STATEMENTS; one++)
+		good = send_statement(database, &statements[*one], request);
+	request->sent = good && PQpipelineSync(database->link.pg) == 1;
 	return request->sent;
 }
 
 static void
 tell(struct database_request *request)
 {
-	struct database_answer answer = {.verdict = request->verdict};
-	database_callback	   callback = request->callback;
+	struct database_answer answer = {
+		.verdict = request->verdict,
+		.rights = request->rights,
+	};
+	database_callback callback = request->callback;
 
 	request->callback = NULL;
 	if (callback == NULL)
 		return;
 	if (request->verdict == DATABASE_OBJECTED)
 		answer.message = request->objection;
-	if (request->verdict == DATABASE_ALLOWED && request->snapshot != NULL &&
-		PQntuples(request->snapshot) == 1)
-		answer.state = slice_of(PQgetvalue(request->snapshot, 0, 0),
-								(size_t) PQgetlength(request->snapshot, 0, 0));
+	if (request->question != session_question)
+		answer.replay = request->rows;
+	else if (request->verdict == DATABASE_ALLOWED && request->rows != NULL &&
+			 PQntuples(request->rows) == 1)
+		answer.state = slice_of(PQgetvalue(request->rows, 0, 0),
+								(size_t) PQgetlength(request->rows, 0, 0));
 	callback(request->owner, &answer);
 }
 
@@ -146,6 +193,14 @@ is_about_asker(const char *code)
 	return strncmp(code, "22", 2) == 0 || strncmp(code, "42", 2) == 0;
 }
 
+/* A policy may raise what it likes; what it says is for the log alone. */
+static bool
+is_of_policy(const char *code)
+{
+	return code != NULL && (strncmp(code, "22", 2) == 0 || strncmp(code, "42", 2) == 0 ||
+							strncmp(code, "P0", 2) == 0);
+}
+
 static void
 take_error(struct database_request *request, const PGresult *result)
 {
@@ -154,10 +209,18 @@ take_error(struct database_request *request, const PGresult *result)
 
 	if (message == NULL)
 		message = PQresultErrorMessage(result);
-	log_client(LOG_LEVEL_WARNING, "database", "link=query event=error code=%s message=%s",
-			   code != NULL ? code : "none", log_text(message));
+	log_client(LOG_LEVEL_WARNING, "database", "link=%s event=error code=%s message=%s",
+			   request->database->link.name, code != NULL ? code : "none", log_text(message));
+	/* Whether there is a replay does not change the rights. */
+	if (*request->next_statement == STATEMENT_REPLAY)
+		return;
 	request->verdict = DATABASE_UNAVAILABLE;
-	if (is_about_asker(code))
+	if (request->question != session_question)
+	{
+		if (is_of_policy(code))
+			request->verdict = DATABASE_DENIED;
+	}
+	else if (is_about_asker(code))
 	{
 		request->verdict = DATABASE_OBJECTED;
 		snprintf(request->objection, sizeof(request->objection), "%s", message);
@@ -168,20 +231,28 @@ take_error(struct database_request *request, const PGresult *result)
 static void
 take_result(struct database_request *request, PGresult *result)
 {
-	ExecStatusType status = PQresultStatus(result);
+	ExecStatusType		 status = PQresultStatus(result);
+	const enum statement statement = *request->next_statement;
 
-	if (status == PGRES_TUPLES_OK && request->statement == STATEMENT_AUTHORIZE)
+	if (status == PGRES_TUPLES_OK && statement == STATEMENT_AUTHORIZE)
 		request->verdict = strcmp(PQgetvalue(result, 0, 0), "t") == 0
 							   ? DATABASE_ALLOWED
 							   : DATABASE_DENIED;
-	else if (status == PGRES_TUPLES_OK && request->statement == STATEMENT_SNAPSHOT)
+	else if (status == PGRES_TUPLES_OK && statement == STATEMENT_RIGHTS)
 	{
-		request->snapshot = result;
+		request->verdict = DATABASE_ALLOWED;
+		request->rights = private_read_rights(PQgetvalue(result, 0, 0));
+	}
+	else if (status == PGRES_TUPLES_OK &&
+			 (statement == STATEMENT_SNAPSHOT || statement == STATEMENT_REPLAY))
+	{
+		request->rows = result;
 		result = NULL;
 	}
-	else if (status != PGRES_TUPLES_OK && status != PGRES_PIPELINE_ABORTED)
+	else if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK &&
+			 status != PGRES_PIPELINE_ABORTED)
 		take_error(request, result);
-	request->statement++;
+	request->next_statement++;
 	PQclear(result);
 }
 
@@ -274,21 +345,21 @@ on_readable(void *owner)
 }
 
 static bool
-prepare(struct database *database, enum statement statement)
+prepare(struct database *database, const struct statement_text *statement)
 {
-	const char *const *text = statement_texts[statement];
-	struct buffer	   sql = {0};
-	bool			   good;
+	struct buffer sql = {0};
+	bool		  good;
 
-	buffer_append_text(&sql, text[0]);
-	if (text[1] != NULL)
+	if (statement->name == NULL)
+		return true;
+	buffer_append_text(&sql, statement->before);
+	if (statement->after != NULL)
 	{
 		buffer_append_text(&sql, database->link.schema);
-		buffer_append_text(&sql, text[1]);
+		buffer_append_text(&sql, statement->after);
 	}
 	buffer_append_byte(&sql, '\0');
-	good = PQsendPrepare(database->link.pg, statement_names[statement], sql.data,
-						 0, NULL) == 1;
+	good = PQsendPrepare(database->link.pg, statement->name, sql.data, 0, NULL) == 1;
 	buffer_free(&sql);
 	return good;
 }
@@ -302,7 +373,7 @@ on_ready(void *owner)
 
 	database->prepared = false;
 	for (int statement = 0; good && statement < STATEMENTS; statement++)
-		good = prepare(database, (enum statement) statement);
+		good = prepare(database, &statements[statement]);
 	if (good && PQpipelineSync(pg) == 1)
 		database_link_flush(&database->link);
 	else
@@ -327,18 +398,17 @@ static const struct link_events events = {
 };
 
 struct database *
-database_new(const struct link_setup *setup)
+database_new(const struct link_setup *setup, const char *name)
 {
 	struct database *database = memory_new(sizeof(*database));
 
 	database->last = &database->first;
 	database->link = (struct database_link){
 		.setup = setup,
-		.name = "query",
+		.name = name,
 		.events = &events,
 		.owner = database,
 	};
-	database_link_start(&database->link);
 	return database;
 }
 
@@ -349,9 +419,19 @@ database_ready(const struct database *database)
 }
 
 void
+database_start(struct database *database)
+{
+	if (!database->started)
+		database_link_start(&database->link);
+	database->started = true;
+}
+
+void
 database_stop(struct database *database)
 {
-	database_link_stop(&database->link);
+	if (database->started)
+		database_link_stop(&database->link);
+	database->started = true;
 	while (database->first != NULL)
 		remove_request(database, &database->first);
 }
@@ -362,23 +442,64 @@ database_free(struct database *database)
 	free(database);
 }
 
+static struct database_request *
+new_request(struct database *database, const enum statement *question,
+			const char *subject, const char *claims)
+{
+	struct database_request *request = memory_new(sizeof(*request));
+
+	request->question = question;
+	request->next_statement = question;
+	request->values[VALUE_SUBJECT] = memory_copy(subject, strlen(subject));
+	request->values[VALUE_CLAIMS] = memory_copy(claims, strlen(claims));
+	request->deadline = uv_now(database->link.setup->uv) + REQUEST_TIME_MS;
+	request->verdict = DATABASE_UNAVAILABLE;
+	return request;
+}
+
+static struct database_request *
+ask(struct database *database, struct database_request *request,
+	database_callback callback, void *owner)
+{
+	request->callback = callback;
+	request->owner = owner;
+	*database->last = request;
+	database->last = &request->next;
+	database_start(database);
+	if (database->prepared)
+		send_waiting(database);
+	return request;
+}
+
 struct database_request *
 database_authorize(struct database *database, const char *session_id,
 				   const char *claims, database_callback callback, void *owner)
 {
-	struct database_request *request = memory_new(sizeof(*request));
+	return ask(database, new_request(database, session_question, session_id, claims),
+			   callback, owner);
+}
 
-	request->callback = callback;
-	request->owner = owner;
-	request->session_id = memory_copy(session_id, strlen(session_id));
-	request->claims = memory_copy(claims, strlen(claims));
-	request->deadline = uv_now(database->link.setup->uv) + REQUEST_TIME_MS;
-	request->verdict = DATABASE_UNAVAILABLE;
-	*database->last = request;
-	database->last = &request->next;
-	if (database->prepared)
-		send_waiting(database);
-	return request;
+static char *
+number_text(long long number)
+{
+	char *text = memory_new(NUMBER_MAX_BYTES);
+
+	snprintf(text, NUMBER_MAX_BYTES, "%lld", number);
+	return text;
+}
+
+struct database_request *
+database_ask_policies(struct database *database, const char *topic, const char *claims,
+					  struct database_replay replay, database_callback callback,
+					  void *owner)
+{
+	struct database_request *request;
+
+	request = new_request(database, replay.limit > 0 ? replay_question : policy_question,
+						  topic, claims);
+	request->values[VALUE_SINCE] = number_text(replay.since);
+	request->values[VALUE_LIMIT] = number_text(replay.limit);
+	return ask(database, request, callback, owner);
 }
 
 void

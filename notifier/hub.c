@@ -25,8 +25,9 @@ struct hub_session
 
 struct hub_room
 {
-	struct hash_entry	entry;							/* in the hub, by topic */
-	struct slice		topic;							/* its name; the bytes are ours */
+	struct hash_entry	entry;							/* in the hub, by kind and topic */
+	char			   *key;							/* the bytes of both */
+	struct slice		topic;							/* its name, in the key */
 	struct hub_member  *members;						/* at least one */
 	struct hub_session *session;						/* what it is about; NULL: nothing we know */
 	struct hub_room	   *next;							/* in the session */
@@ -114,13 +115,39 @@ hub_session_next(const struct hub *hub, const struct hub_session *last)
 	return entry != NULL ? hash_holder(entry, struct hub_session, entry) : NULL;
 }
 
+/* What a room is found by: its kind in one byte, then its topic. */
+#define KEY_MAX_BYTES (1 + PHOENIX_NAME_MAX)
+
+static struct slice
+make_key(char *bytes, struct slice topic, bool private)
+{
+	if (topic.length > PHOENIX_NAME_MAX)
+		topic.length = PHOENIX_NAME_MAX;
+	bytes[0] = private ? '!' : '.';
+	memcpy(bytes + 1, topic.data, topic.length);
+	return slice_of(bytes, 1 + topic.length);
+}
+
 static struct hub_room *
-new_room(struct hub *hub, struct slice topic, struct hub_session *session)
+find_room(const struct hub *hub, struct slice topic, bool private)
+{
+	char			   bytes[KEY_MAX_BYTES];
+	struct hash_entry *entry;
+
+	entry = hash_map_find(&hub->rooms, make_key(bytes, topic, private));
+	return entry != NULL ? hash_holder(entry, struct hub_room, entry) : NULL;
+}
+
+static struct hub_room *
+new_room(struct hub *hub, struct slice topic, bool private, struct hub_session *session)
 {
 	struct hub_room *room = memory_new(sizeof(*room));
+	char			 bytes[KEY_MAX_BYTES];
+	struct slice	 key = make_key(bytes, topic, private);
 
-	room->topic = slice_of(memory_copy(topic.data, topic.length), topic.length);
-	hash_map_add(&hub->rooms, &room->entry, room->topic);
+	room->key = memory_copy(key.data, key.length);
+	room->topic = slice_of(room->key + 1, key.length - 1);
+	hash_map_add(&hub->rooms, &room->entry, slice_of(room->key, key.length));
 	room->session = session;
 	presence_init(&room->presences, &hub->presence_refs, hub->rooms.secret);
 	if (session != NULL)
@@ -184,19 +211,18 @@ free_room(struct hub *hub, struct hub_room *room)
 			room->next->previous = room->previous;
 	}
 	forget_state_frames(room);
-	free((char *) room->topic.data);
+	free(room->key);
 	free(room);
 }
 
 void
 hub_enter(struct hub *hub, struct hub_member *member, struct slice topic,
-		  struct hub_session *session)
+		  bool private, struct hub_session *session)
 {
-	struct hash_entry *entry = hash_map_find(&hub->rooms, topic);
-	struct hub_room	  *room;
+	struct hub_room *room = find_room(hub, topic, private);
 
-	room = entry != NULL ? hash_holder(entry, struct hub_room, entry)
-						 : new_room(hub, topic, session);
+	if (room == NULL)
+		room = new_room(hub, topic, private, session);
 	member->room = room;
 	member->previous = NULL;
 	member->next = room->members;
@@ -347,6 +373,22 @@ hub_leave(struct hub *hub, struct hub_member *member)
 		free_room(hub, room);
 }
 
+/* Was it told the message before? */
+static bool
+has_had(const struct hub_member *member, const struct phoenix_broadcast *broadcast)
+{
+	const struct slice id = broadcast->id;
+
+	if (id.length == 0)
+		return false;
+	for (size_t at = 0; at + id.length <= member->replayed.length; at += id.length)
+	{
+		if (memcmp(member->replayed.data + at, id.data, id.length) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Opaque bytes are only for those who can decode kind 4. */
 static bool
 understands(const struct connection		   *connection,
@@ -354,6 +396,25 @@ understands(const struct connection		   *connection,
 {
 	return !broadcast->opaque ||
 		   (connection->version == PHOENIX_V2 && connection->realtime_js);
+}
+
+/* Is it for this member of the room that it is sent to? */
+static bool
+is_for(const struct hub_member *member, const struct phoenix_broadcast *broadcast)
+{
+	return !member->deaf && !has_had(member, broadcast) &&
+		   understands(member->connection, broadcast);
+}
+
+void
+hub_replay(const struct hub_member *member, const struct phoenix_broadcast *broadcast)
+{
+	struct connection *connection = member->connection;
+
+	if (is_for(member, broadcast))
+		connection_send_take(connection,
+							 phoenix_encode_broadcast(connection->version,
+													  member->room->topic, broadcast));
 }
 
 /* Send to all members of a room but one; "except" may be NULL. */
@@ -369,7 +430,7 @@ send_to_room(const struct hub_room *room, const struct hub_member *except,
 		struct connection	*connection = member->connection;
 		enum phoenix_version version = connection->version;
 
-		if (member == except || !understands(connection, broadcast))
+		if (member == except || !is_for(member, broadcast))
 			continue;
 		if (frames[version] == NULL)
 			frames[version] = phoenix_encode_broadcast(version, room->topic,
@@ -388,13 +449,13 @@ hub_publish(const struct hub_member *sender, bool self,
 }
 
 void
-hub_publish_to(const struct hub *hub, struct slice topic,
+hub_publish_to(const struct hub *hub, struct slice topic, bool private,
 			   const struct phoenix_broadcast *broadcast)
 {
-	struct hash_entry *entry = hash_map_find(&hub->rooms, topic);
+	const struct hub_room *room = find_room(hub, topic, private);
 
-	if (entry != NULL)
-		send_to_room(hash_holder(entry, struct hub_room, entry), NULL, broadcast);
+	if (room != NULL)
+		send_to_room(room, NULL, broadcast);
 }
 
 void

@@ -2,7 +2,8 @@
  * hub.h
  *		Who hears what: topics and their members, sessions and their states.
  *
- * A room is a topic with at least one member.  A session is what several topics
+ * A room is a topic with at least one member; the private channels of a topic
+ * are another room than the public ones.  A session is what several topics
  * may be about; it is here while anybody is in one of them or on his way in,
  * and holds the newest state that was heard of.  The hub knows no database and
  * no client messages; it encodes a message once for all who read it alike.
@@ -28,7 +29,7 @@ typedef void (*hub_wake)(void *owner);
 
 struct hub
 {
-	struct hash_map		 rooms;			/* struct hub_room, by topic */
+	struct hash_map		 rooms;			/* struct hub_room, by kind and topic */
 	struct hash_map		 sessions;		/* struct hub_session, by session id */
 	uint64_t			 states;		/* that were news, since the start */
 	struct presence_refs presence_refs; /* for all rooms */
@@ -47,6 +48,9 @@ struct hub_member
 	const char		   *participant;	/* who it is, the channel's; NULL: nobody */
 	struct presence	   *presence;		/* what it shows of itself; NULL: nothing */
 	bool				hears_presence; /* it was given the room's state */
+	bool				deaf;			/* it may not hear broadcasts */
+	struct slice		replayed;		/* ids of messages that it has had, one after the
+										 * other; the channel's */
 	struct hub_receipt *receipts;		/* to be sent after the next diff */
 };
 
@@ -75,8 +79,8 @@ struct hub_member *hub_session_next_member(const struct hub_session *session,
  * Go into the room of a topic, which is one of "session" unless that is NULL.
  * The member must hold the session for as long as it stays.
  */
-void hub_enter(struct hub *hub, struct hub_member *member,
-			   struct slice topic, struct hub_session *session);
+void hub_enter(struct hub *hub, struct hub_member *member, struct slice topic,
+			   bool private, struct hub_session *session);
 void hub_leave(struct hub *hub, struct hub_member *member);
 
 /* Send to all in the member's room, and to itself if "self". */
@@ -84,8 +88,11 @@ void hub_publish(const struct hub_member *sender, bool self,
 				 const struct phoenix_broadcast *broadcast);
 
 /* Send to all in the room of a topic, if there is one. */
-void hub_publish_to(const struct hub *hub, struct slice topic,
+void hub_publish_to(const struct hub *hub, struct slice topic, bool private,
 					const struct phoenix_broadcast *broadcast);
+
+/* Send to one member a message of the time before it was there. */
+void hub_replay(const struct hub_member *member, const struct phoenix_broadcast *broadcast);
 
 /*
  * Show or hide something of the member in its room.  The others are told at the

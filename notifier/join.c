@@ -95,9 +95,13 @@ open_channel(struct connection *connection, const struct phoenix_message *messag
 			 struct claims *claims, json_t *payload)
 {
 	struct channel *channel = channel_new(connection, message, claims);
-	const char	   *wrong = join_config_read(channel, json_object_get(payload, "config"));
+	const char	   *wrong;
 	struct slice	id;
 
+	/* The hub must keep the session's states from before the snapshot on. */
+	if (channel_session_id(channel->topic, &id))
+		channel->session = hub_session_hold(&connection->loop->hub, id);
+	wrong = join_config_read(channel, json_object_get(payload, "config"));
 	if (wrong != NULL)
 	{
 		admission_refuse(channel, wrong);
@@ -105,9 +109,6 @@ open_channel(struct connection *connection, const struct phoenix_message *messag
 	}
 	channel->token_hash = hash_bytes(&connection->loop->hash_key,
 									 token_of(connection, payload));
-	/* The hub must keep the session's states from before the snapshot on. */
-	if (channel_session_id(channel->topic, &id))
-		channel->session = hub_session_hold(&connection->loop->hub, id);
 	admission_ask(channel);
 }
 

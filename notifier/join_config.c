@@ -14,6 +14,10 @@
 
 #define UUID_LENGTH 36
 
+/* The most that a join may ask for, and what it gets if it does not say. */
+#define REPLAY_MAX 25
+#define SINCE_MAX  253402300799999 /* the end of the year 9999 */
+
 /* Other SDKs send booleans as text. */
 static bool
 is_true(json_t *value)
@@ -114,6 +118,30 @@ read_presence(struct channel *channel, json_t *presence)
 	channel->key = read_key(json_object_get(presence, "key"));
 }
 
+/* NULL, or what is wrong. */
+static const char *
+read_replay(struct channel *channel, json_t *replay)
+{
+	json_t	  *since = json_object_get(replay, "since");
+	json_t	  *limit = json_object_get(replay, "limit");
+	json_int_t count = json_is_integer(limit) ? json_integer_value(limit) : REPLAY_MAX;
+
+	if (!json_is_object(replay))
+		return NULL;
+	if (channel->session != NULL)
+		return "UnableToReplayMessages: Replay is not offered for sessions";
+	if (!channel->private)
+		return "UnableToReplayMessages: Replay is not allowed for public channels";
+	if (!json_is_integer(since) || json_integer_value(since) < 0 ||
+		json_integer_value(since) > SINCE_MAX ||
+		(limit != NULL && !json_is_integer(limit) && !json_is_null(limit)))
+		return "UnableToReplayMessages: Replay params are not valid";
+	channel->replay.since = json_integer_value(since);
+	channel->replay.limit = count < 1 ? 1 : count > REPLAY_MAX ? REPLAY_MAX
+															   : (int) count;
+	return NULL;
+}
+
 const char *
 join_config_read(struct channel *channel, json_t *config)
 {
@@ -123,15 +151,12 @@ join_config_read(struct channel *channel, json_t *config)
 	channel->self = is_true(json_object_get(broadcast, "self"));
 	channel->awaits_feed = is_true(json_object_get(broadcast, "replication_ready"));
 	channel->connection->awaits_feed |= channel->awaits_feed;
-	channel->private = is_true(json_object_get(config, "private"));
+	channel->private = channel->session == NULL &&
+					   is_true(json_object_get(config, "private"));
 	read_presence(channel, json_object_get(config, "presence"));
 	read_bindings(channel, json_object_get(config, "postgres_changes"));
 	if (!presence_key_valid(channel->key))
 		return "PresenceKeyInvalid: A presence key must not be longer than 255 bytes "
 			   "and not be \"ids\" or the name of a property that every object has";
-	if (json_is_object(json_object_get(broadcast, "replay")))
-		return channel->private
-				   ? "UnableToReplayMessages: Replay is not offered by this server"
-				   : "UnableToReplayMessages: Replay is not allowed for public channels";
-	return NULL;
+	return read_replay(channel, json_object_get(broadcast, "replay"));
 }

@@ -15,7 +15,10 @@
 /* A string's bytes; none of anything else. */
 struct slice join_config_text(json_t *value);
 
-/* Read it into the channel.  Returns NULL, or why the join must be refused. */
+/*
+ * Read it into the channel, whose session is known.  Returns NULL, or why the join
+ * must be refused.
+ */
 const char *join_config_read(struct channel *channel, json_t *config);
 
 #endif

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "feed.h"
 #include "log.h"
 #include "memory.h"
 #include "metrics.h"
@@ -29,7 +30,10 @@ enum listener_state
 	LISTENER_IDLE,		/* nothing was asked */
 	LISTENER_LISTENING, /* LISTEN was sent */
 	LISTENER_SNAPSHOT,	/* a chunk of snapshots was asked for */
-	LISTENER_LAG		/* the publisher's lag was asked for */
+	LISTENER_LAG,		/* the publisher's lag was asked for */
+	LISTENER_FIND,		/* asked whether there are messages */
+	LISTENER_READ,		/* and for those that are new */
+	LISTENER_DELETE		/* and to delete the old ones */
 };
 
 struct listener
@@ -38,6 +42,9 @@ struct listener
 	struct hub			*hub;			/* whom we tell */
 	enum listener_state	 state;			/* what the next result is of */
 	bool				 resync_wanted; /* all snapshots, as soon as there is time */
+	struct feed			 feed;			/* messages */
+	bool				 find_wanted;	/* there may be some */
+	bool				 read_wanted;	/* there are some, if there are any */
 	char			   **ids;			/* sessions whose snapshot is to be taken */
 	size_t				 id_count;		/* how many */
 	size_t				 id_next;		/* first one that was not asked for */
@@ -136,6 +143,41 @@ ask_lag(struct listener *listener)
 		database_link_lose(&listener->link, PQerrorMessage(listener->link.pg));
 }
 
+/* Results of reading come row by row, however many there are, and in binary. */
+static void
+ask_feed(struct listener *listener, enum listener_state state, const char *sql)
+{
+	const char *const snapshot = listener->feed.snapshot;
+	const bool		  reads = state == LISTENER_READ;
+	bool			  sent;
+
+	listener->state = state;
+	sent = PQsendQueryParams(listener->link.pg, sql, reads ? 1 : 0, NULL, &snapshot, NULL,
+							 NULL, reads ? 1 : 0) == 1 &&
+		   (!reads || PQsetSingleRowMode(listener->link.pg) == 1);
+	if (sent)
+		database_link_flush(&listener->link);
+	else
+		database_link_lose(&listener->link, PQerrorMessage(listener->link.pg));
+}
+
+static void
+ask_about_messages(struct listener *listener)
+{
+	if (listener->find_wanted)
+	{
+		listener->find_wanted = false;
+		ask_feed(listener, LISTENER_FIND, feed_find);
+	}
+	else if (listener->read_wanted)
+	{
+		listener->read_wanted = false;
+		ask_feed(listener, LISTENER_READ, feed_read);
+	}
+	else if (feed_delete_due(&listener->feed, uv_now(listener->link.setup->uv)))
+		ask_feed(listener, LISTENER_DELETE, feed_delete);
+}
+
 /* Nothing is under way: is there anything to ask? */
 static void
 ask_next(struct listener *listener)
@@ -150,7 +192,10 @@ ask_next(struct listener *listener)
 	if (listener->id_next < listener->id_count)
 		ask_chunk(listener);
 	else
+	{
 		forget_ids(listener);
+		ask_about_messages(listener);
+	}
 }
 
 static void
@@ -172,6 +217,52 @@ take_lag(struct listener *listener, const PGresult *result)
 	listener->lag_told_at = uv_now(listener->link.setup->uv);
 }
 
+static void
+take_rows(struct listener *listener, const PGresult *result)
+{
+	switch (listener->state)
+	{
+		case LISTENER_LAG:
+			take_lag(listener, result);
+			break;
+		case LISTENER_FIND:
+			feed_take_find(&listener->feed, result);
+			listener->read_wanted = listener->feed.here;
+			break;
+		case LISTENER_READ:
+			feed_take_rows(&listener->feed, result);
+			if (PQresultStatus(result) == PGRES_TUPLES_OK)
+				feed_read_done(&listener->feed);
+			break;
+		case LISTENER_DELETE:
+			feed_take_deleted(&listener->feed, result);
+			break;
+		default:
+			take_snapshot(listener, result);
+	}
+}
+
+/*
+ * The table of messages is not ours: what is wrong with it is no reason to hear
+ * nothing of sessions.
+ */
+static bool
+take_error(struct listener *listener, const PGresult *result)
+{
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (listener->state < LISTENER_FIND || message == NULL ||
+		PQstatus(listener->link.pg) != CONNECTION_OK)
+	{
+		database_link_lose(&listener->link, PQresultErrorMessage(result));
+		return false;
+	}
+	log_warning("database", "link=listener event=error message=%s", log_text(message));
+	if (listener->state == LISTENER_READ)
+		listener->feed.here = false;
+	return true;
+}
+
 /* False if the link is lost. */
 static bool
 take_result(struct listener *listener, const PGresult *result)
@@ -179,22 +270,19 @@ take_result(struct listener *listener, const PGresult *result)
 	switch (PQresultStatus(result))
 	{
 		case PGRES_TUPLES_OK:
-			if (listener->state == LISTENER_LAG)
-				take_lag(listener, result);
-			else
-				take_snapshot(listener, result);
+		case PGRES_SINGLE_TUPLE:
+			take_rows(listener, result);
 			return true;
 		case PGRES_COMMAND_OK:
 			listener->listening = true;
 			listener->lag_told_at = uv_now(listener->link.setup->uv);
 			return true;
 		default:
-			database_link_lose(&listener->link, PQresultErrorMessage(result));
-			return false;
+			return take_error(listener, result);
 	}
 }
 
-/* Either a state, or the order to look at all of them. */
+/* Either a state, or the order to look at all of them, or at messages. */
 static void
 take_notification(struct listener *listener, const char *payload)
 {
@@ -206,12 +294,17 @@ take_notification(struct listener *listener, const char *payload)
 	if (json_is_true(json_object_get(object, "resync")))
 	{
 		listener->resync_wanted = true;
-		if (listener->state == LISTENER_IDLE)
-			ask_next(listener);
+		listener->find_wanted = true;
 	}
-	else
+	else if (!json_is_true(json_object_get(object, "messages")))
 		log_warning("hub", "event=not_a_state bytes=%zu", strlen(payload));
+	else if (listener->feed.here)
+		listener->read_wanted = true;
+	else
+		listener->find_wanted = true;
 	json_decref(object);
+	if (listener->state == LISTENER_IDLE)
+		ask_next(listener);
 }
 
 static void
@@ -260,6 +353,7 @@ on_ready(void *owner)
 
 	forget_ids(listener);
 	listener->resync_wanted = true;
+	listener->find_wanted = true;
 	listener->state = LISTENER_LISTENING;
 	if (PQsendQuery(listener->link.pg, "LISTEN " CHANNEL_NAME) == 1)
 		database_link_flush(&listener->link);
@@ -285,12 +379,13 @@ static const struct link_events events = {
 };
 
 struct listener *
-listener_new(const struct link_setup *setup, struct hub *hub)
+listener_new(const struct link_setup *setup, struct hub *hub, const struct limits *limits)
 {
 	struct listener *listener = memory_new(sizeof(*listener));
 
 	listener->hub = hub;
 	listener->lag = NAN;
+	listener->feed = (struct feed){.hub = hub, .limits = limits};
 	listener->link = (struct database_link){
 		.setup = setup,
 		.name = "listener",
@@ -344,5 +439,7 @@ listener_stop(struct listener *listener)
 void
 listener_free(struct listener *listener)
 {
+	if (listener != NULL)
+		feed_free(&listener->feed);
 	free(listener);
 }

@@ -5,18 +5,23 @@
  * After every (re)connect: LISTEN, and only when that is committed take
  * snapshots of all sessions that the hub has.  Whatever happens in between is
  * heard as a notification, and the order of states makes what is heard twice or
- * late harmless.
+ * late harmless.  The same holds for broadcasts of the database: see feed.h.
  */
 #ifndef HARTHIO_LISTENER_H
 #define HARTHIO_LISTENER_H
 
 #include "database_link.h"
 #include "hub.h"
+#include "limit_options.h"
 
 struct listener;
 
-/* The setup and the hub must live as long. */
-struct listener *listener_new(const struct link_setup *setup, struct hub *hub);
+/*
+ * The setup, the hub and the limits must live as long; messages with a payload
+ * that is over the limit are dropped.
+ */
+struct listener *listener_new(const struct link_setup *setup, struct hub *hub,
+							  const struct limits *limits);
 
 /*
  * How far the publisher is behind, in seconds, as the database says, or more if

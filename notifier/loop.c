@@ -52,6 +52,8 @@ end(struct loop *loop)
 		server_stop(loop->server);
 	if (loop->database != NULL)
 		database_stop(loop->database);
+	if (loop->policies != NULL)
+		database_stop(loop->policies);
 	if (loop->listener != NULL)
 		listener_stop(loop->listener);
 	if (loop->rpc != NULL)
@@ -189,6 +191,7 @@ on_tick(uv_timer_t *timer)
 	acceptor_tick(&loop->acceptor);
 	acceptor_tick(&loop->internal);
 	database_tick(loop->database);
+	database_tick(loop->policies);
 	listener_tick(loop->listener);
 	if (loop->rpc != NULL)
 		rpc_tick(loop->rpc);
@@ -289,8 +292,10 @@ start_links(struct loop *loop)
 		.hopeless = on_hopeless,
 		.arg = loop,
 	};
-	loop->listener = listener_new(&loop->links, &loop->hub);
-	loop->database = database_new(&loop->links);
+	loop->listener = listener_new(&loop->links, &loop->hub, &loop->limiter.limits);
+	loop->database = database_new(&loop->links, "query");
+	loop->policies = database_new(&loop->links, "policies");
+	database_start(loop->database);
 	if (loop->started->options.rpc)
 		loop->rpc = rpc_new(&loop->links, &loop->started->options);
 	loop->upkeep = upkeep_new(&loop->links, &loop->started->options, &loop->hub, &loop->hash_key);
@@ -325,6 +330,7 @@ free_all(struct loop *loop)
 {
 	server_free(loop->server);
 	database_free(loop->database);
+	database_free(loop->policies);
 	listener_free(loop->listener);
 	rpc_free(loop->rpc);
 	upkeep_free(loop->upkeep);

@@ -54,7 +54,9 @@ struct loop
 	struct server			   *server;				/* libwebsockets */
 	struct acceptor				acceptor;			/* the listening socket for clients */
 	struct acceptor				internal;			/* the one for metrics and health */
-	struct database			   *database;			/* answers questions */
+	struct database			   *database;			/* answers questions about sessions */
+	struct database			   *policies;			/* and about private channels; these may
+												 * be slow, as they are the operator's */
 	struct listener			   *listener;			/* hears of changes */
 	struct rpc				   *rpc;				/* calls functions; NULL: nobody does */
 	struct upkeep			   *upkeep;				/* leases and health checks */

@@ -175,6 +175,13 @@ receive_broadcast(struct channel *channel, const struct phoenix_message *message
 		message_reply_error(channel->connection, message, channel->join_ref, wrong);
 		return;
 	}
+	if (!channel->rights.broadcasts)
+	{
+		message_reply_error(channel->connection, message, channel->join_ref,
+							"Unauthorized: You do not have permissions to write to this "
+							"Channel topic");
+		return;
+	}
 	metrics_add(&channel->connection->loop->metrics, METRIC_BROADCASTS, 1);
 	hub_publish(&channel->member, channel->self, &broadcast);
 	acknowledge(channel, message);

@@ -46,6 +46,7 @@ struct phoenix_broadcast
 	struct slice payload; /* JSON object, or bytes when opaque */
 	bool		 opaque;  /* only for those who understand kind 4 */
 	struct slice meta;	  /* JSON object about the message; no data: none */
+	struct slice id;	  /* of one that the database keeps; no data: it does not */
 };
 
 /*

@@ -71,7 +71,11 @@ track(struct channel *channel, const struct phoenix_message *message,
 	struct loop			*loop = channel->connection->loop;
 	const struct limits *limits = &loop->limiter.limits;
 
-	if (*payload.data != '{')
+	if (!channel->rights.shows_presence)
+		message_reply_error(channel->connection, message, channel->join_ref,
+							"Unauthorized: You do not have permissions to write to this "
+							"Channel topic");
+	else if (*payload.data != '{')
 		message_reply_error(channel->connection, message, channel->join_ref,
 							"Presence track payload must be a map");
 	else if (payload.length > limits->presence_bytes)
@@ -82,7 +86,7 @@ track(struct channel *channel, const struct phoenix_message *message,
 	else
 	{
 		/* Without a state a client would keep all that follows unread. */
-		if (!channel->member.hears_presence)
+		if (!channel->member.hears_presence && channel->rights.hears_presence)
 			channel_send_presence_state(channel);
 		hub_track(&loop->hub, &channel->member, channel->key, payload,
 				  encode_reply(channel, message, true));

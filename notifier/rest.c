@@ -26,14 +26,15 @@
 #define NO_DATABASE	 "Realtime was unable to connect to the project database"
 #define TOO_LARGE	 "The body is too large"
 
-/* A question about one session. */
+/* A question about one session, or about one private topic. */
 struct rest_check
 {
-	struct rest_check		*next;	  /* in the job */
-	struct rest_job			*job;	  /* whose */
-	char					*session; /* its id */
-	struct database_request *request; /* NULL: it is answered */
-	bool					 allowed; /* and how */
+	struct rest_check		*next;	   /* in the job */
+	struct rest_job			*job;	   /* whose */
+	char					*subject;  /* the session's id, or the topic */
+	bool					 policies; /* it is a topic */
+	struct database_request *request;  /* NULL: it is answered */
+	bool					 allowed;  /* and how */
 };
 
 struct rest_job
@@ -78,7 +79,7 @@ job_free(void *work)
 		job->checks = check->next;
 		if (check->request != NULL)
 			database_cancel(check->request);
-		free(check->session);
+		free(check->subject);
 		free(check);
 	}
 	rest_messages_free(&job->messages);
@@ -97,6 +98,7 @@ send_all(const struct rest_job *job)
 			continue;
 		metrics_add(&job->request->loop->metrics, METRIC_BROADCASTS, 1);
 		hub_publish_to(&job->request->loop->hub, buffer_slice(&message->topic),
+					   message->check != NULL && message->check->policies,
 					   &message->broadcast);
 	}
 }
@@ -133,52 +135,71 @@ on_answer(void *owner, const struct database_answer *answer)
 	struct rest_job	  *job = check->job;
 
 	check->request = NULL;
-	check->allowed = answer->verdict == DATABASE_ALLOWED;
+	check->allowed = answer->verdict == DATABASE_ALLOWED &&
+					 (!check->policies || answer->rights.broadcasts);
 	if (answer->verdict == DATABASE_UNAVAILABLE)
 		job->cannot_ask = true;
 	if (--job->waiting == 0)
 		finish(job);
 }
 
-/* The check of this session; a new one if it was not named before. */
+/* The check of this session or topic; a new one if it was not named before. */
 static struct rest_check *
-check_of(struct rest_job *job, struct slice session)
+check_of(struct rest_job *job, struct slice subject, bool policies)
 {
 	struct rest_check *check = job->checks;
 
-	while (check != NULL && !slice_equal(slice_text(check->session), session))
+	while (check != NULL && (check->policies != policies ||
+							 !slice_equal(slice_text(check->subject), subject)))
 		check = check->next;
 	if (check != NULL)
 		return check;
 	check = memory_new(sizeof(*check));
 	check->job = job;
-	check->session = memory_copy(session.data, session.length);
+	check->subject = memory_copy(subject.data, subject.length);
+	check->policies = policies;
 	check->next = job->checks;
 	job->checks = check;
 	job->check_count++;
 	return check;
 }
 
-/*
- * On what does each message depend?  Nobody may write to a private topic, as
- * long as there are no policies: see admission_ask().
- */
+/* On what does each message depend?  See admission_ask(). */
 static void
 make_checks(struct rest_job *job)
 {
 	for (size_t i = 0; i < job->messages.count; i++)
 	{
 		struct rest_message *message = &job->messages.items[i];
-		struct slice		 session;
+		struct slice		 topic = buffer_slice(&message->topic);
+		struct slice		 subject;
 
-		if (channel_session_id(buffer_slice(&message->topic), &session))
+		if (channel_session_id(topic, &subject))
 		{
-			message->check = check_of(job, session);
+			message->check = check_of(job, subject, false);
 			message->dropped = session_state_is_event(message->broadcast.event);
 		}
-		else
-			message->dropped = message->private || !job->request->loop->public_channels;
+		else if (!message->private)
+			message->dropped = !job->request->loop->public_channels;
+		else if (memchr(topic.data, '\0', topic.length) != NULL)
+			message->dropped = true;
+		else if (slice_after(topic, SLICE(TOPIC_PREFIX), &subject))
+			message->check = check_of(job, subject, true);
 	}
+}
+
+static void
+ask_one(struct rest_job *job, struct rest_check *check)
+{
+	const struct loop			*loop = job->request->loop;
+	const struct database_replay none = {0};
+
+	check->request =
+		check->policies
+			? database_ask_policies(loop->policies, check->subject, job->claims.json, none,
+									on_answer, check)
+			: database_authorize(loop->database, check->subject, job->claims.json,
+								 on_answer, check);
 }
 
 static void
@@ -186,9 +207,7 @@ ask(struct rest_job *job)
 {
 	job->waiting = job->check_count;
 	for (struct rest_check *check = job->checks; check != NULL; check = check->next)
-		check->request = database_authorize(job->request->loop->database,
-											check->session, job->claims.json,
-											on_answer, check);
+		ask_one(job, check);
 	if (job->waiting == 0)
 		finish(job);
 }

@@ -41,9 +41,9 @@ test_participants(void)
 	hub_init(&hub, &key, on_wake, &wakes);
 	session = hub_session_hold(&hub, SLICE("s"));
 	CHECK(strcmp(participants(session), "") == 0);
-	hub_enter(&hub, &members[0], SLICE("realtime:session:s"), session);
-	hub_enter(&hub, &members[1], SLICE("realtime:p2p-session-s"), session);
-	hub_enter(&hub, &members[2], SLICE("realtime:session:s"), session);
+	hub_enter(&hub, &members[0], SLICE("realtime:session:s"), false, session);
+	hub_enter(&hub, &members[1], SLICE("realtime:p2p-session-s"), false, session);
+	hub_enter(&hub, &members[2], SLICE("realtime:session:s"), false, session);
 	CHECK(strcmp(participants(session), "bca") == 0);
 	hub_leave(&hub, &members[1]);
 	CHECK(strcmp(participants(session), "ca") == 0);
