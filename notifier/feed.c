@@ -15,31 +15,14 @@
 
 const char feed_find[] =
 	"SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text, EXISTS ("
-	"SELECT FROM pg_catalog.pg_attribute a"
-	" JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
-	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-	" WHERE n.nspname = 'realtime' AND c.relname = 'messages'"
-	" AND a.attname = 'harthio_transaction'"
+	"SELECT FROM pg_catalog.pg_proc p"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
+	" WHERE n.nspname = 'realtime' AND p.proname = 'harthio_new_messages'"
 	" AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
-	" AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))";
+	" AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))";
 
-/*
- * The first row has the snapshot instead of an id and no topic.  Committed since
- * the last one is what was to come then or was under way.  Rows that a dump has
- * brought from another server are not to be sent, whatever their transactions.
- */
-const char feed_read[] =
-	"SELECT NULL::text, NULL::text, NULL::text, NULL::text, NULL::bytea,"
-	" pg_current_snapshot()::text"
-	" UNION ALL (SELECT " MESSAGE_COLUMNS
-	" FROM realtime.messages m"
-	" WHERE (m.harthio_transaction >= pg_snapshot_xmax($1::pg_snapshot)"
-	" OR m.harthio_transaction = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))))"
-	" AND m.harthio_transaction < pg_snapshot_xmax(pg_current_snapshot())"
-	" AND m.inserted_at > (now() AT TIME ZONE 'UTC') - interval '1 day'"
-	" AND m.extension = 'broadcast' AND m.event IS NOT NULL"
-	" AND (m.payload IS NOT NULL OR m.binary_payload IS NOT NULL)"
-	" ORDER BY m.harthio_sequence)";
+const char feed_read[] = "SELECT " MESSAGE_COLUMNS
+						 " FROM realtime.harthio_new_messages($1::pg_catalog.pg_snapshot) m";
 
 const char feed_delete[] = "SELECT realtime.harthio_delete_messages()";
 
@@ -86,6 +69,7 @@ publish(const struct feed *feed, const struct message_row *message)
 		hub_publish_to(feed->hub, topic, message->private, &message->broadcast);
 }
 
+/* One row has a snapshot instead of an id, and no topic. */
 static void
 take_row(struct feed *feed, const PGresult *result, int row)
 {

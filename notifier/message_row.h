@@ -13,9 +13,7 @@
 /* To be selected from "m", in binary format, which for text is its bytes. */
 #define MESSAGE_COLUMNS                                                         \
 	"m.topic, m.private::pg_catalog.text, m.event, m.payload::pg_catalog.text," \
-	" m.binary_payload, m.id::pg_catalog.text"
-
-#define MESSAGE_COLUMN_COUNT 6
+	" m.binary_payload, m.id"
 
 struct message_row
 {

@@ -39,14 +39,14 @@ const char private_try[] =
 	"		RETURN;\n"
 	"	END IF;\n"
 	"	BEGIN\n"
-	"		INSERT INTO realtime.messages (id, topic, extension)\n"
-	"			VALUES (probes[1], topic, names[1]), (probes[2], topic, names[2]);\n"
 	"		PERFORM set_config('realtime.topic', topic, true),\n"
 	"			set_config('request.jwt.claim.sub', coalesce(claims ->> 'sub', ''), true),\n"
 	"			set_config('request.jwt.claim.role', role, true),\n"
 	"			set_config('request.headers', '{}', true),\n"
-	"			set_config('search_path', '\"$user\", public, extensions', true),\n"
-	"			set_config('role', role, true);\n"
+	"			set_config('search_path', '\"$user\", public, extensions', true);\n"
+	"		INSERT INTO realtime.messages (id, topic, extension)\n"
+	"			VALUES (probes[1], topic, names[1]), (probes[2], topic, names[2]);\n"
+	"		PERFORM set_config('role', role, true);\n"
 	"		can_read := ARRAY[\n"
 	"			EXISTS (SELECT FROM realtime.messages WHERE id = probes[1]),\n"
 	"			EXISTS (SELECT FROM realtime.messages WHERE id = probes[2])];\n"
@@ -69,15 +69,9 @@ const char private_try[] =
 const char private_rights[] =
 	"SELECT pg_catalog.current_setting('harthio_notifier.rights')";
 
-/* The newest ones, oldest first. */
 const char private_replay[] =
-	"SELECT " MESSAGE_COLUMNS " FROM ("
-	"SELECT * FROM realtime.messages"
-	" WHERE topic = $1 AND private AND extension = 'broadcast' AND event IS NOT NULL"
-	" AND (payload IS NOT NULL OR binary_payload IS NOT NULL)"
-	" AND inserted_at >= pg_catalog.to_timestamp($2::bigint / 1000.0) AT TIME ZONE 'UTC'"
-	" ORDER BY inserted_at DESC, harthio_sequence DESC LIMIT $3::integer) m"
-	" ORDER BY inserted_at, harthio_sequence";
+	"SELECT " MESSAGE_COLUMNS
+	" FROM realtime.harthio_replay($1, $2::pg_catalog.int8, $3::pg_catalog.int4) m";
 
 struct database_rights
 private_read_rights(const char *text)

@@ -176,6 +176,48 @@ REVOKE ALL ON FUNCTION realtime.broadcast_changes(text, text, text, text, text, 
 COMMENT ON FUNCTION realtime.broadcast_changes(text, text, text, text, text, record, record, text) IS
 'For row triggers: send {id, operation, schema, table, record, old_record} to a private channel, as realtime.send. Errors: 22023 level is STATEMENT, or the operation is not INSERT, UPDATE or DELETE';
 
+--
+-- For the notifier, with the owner's rights: it is not for policies to say what
+-- it reads, and theirs are the operator's functions.
+--
+-- What was not committed by a snapshot was to come then, or was under way.
+-- Rows that a dump has brought from another server are not to be sent,
+-- whatever transaction they name.
+--
+CREATE FUNCTION realtime.harthio_new_messages(since pg_snapshot)
+RETURNS TABLE (topic text, private boolean, event text, payload jsonb, binary_payload bytea, id text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NULL, NULL::boolean, NULL, NULL::jsonb, NULL::bytea, pg_current_snapshot()::text
+	UNION ALL (
+		SELECT m.topic, m.private, m.event, m.payload, m.binary_payload, m.id::text
+		  FROM realtime.messages m
+		 WHERE (m.harthio_transaction >= pg_snapshot_xmax(since)
+				OR m.harthio_transaction = ANY (ARRAY(SELECT pg_snapshot_xip(since))))
+		   AND m.harthio_transaction < pg_snapshot_xmax(pg_current_snapshot())
+		   AND m.inserted_at > (now() AT TIME ZONE 'UTC') - interval '1 day'
+		   AND m.extension = 'broadcast' AND m.event IS NOT NULL
+		   AND (m.payload IS NOT NULL OR m.binary_payload IS NOT NULL)
+		 ORDER BY m.harthio_sequence) $$;
+REVOKE ALL ON FUNCTION realtime.harthio_new_messages(pg_snapshot) FROM PUBLIC;
+COMMENT ON FUNCTION realtime.harthio_new_messages(pg_snapshot) IS
+'Messages that were committed after a snapshot, in their order; the row without a topic has the snapshot to ask with the next time';
+
+CREATE FUNCTION realtime.harthio_replay(wanted_topic text, since_ms bigint, most integer)
+RETURNS TABLE (topic text, private boolean, event text, payload jsonb, binary_payload bytea, id text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT n.topic, n.private, n.event, n.payload, n.binary_payload, n.id::text
+	  FROM (SELECT * FROM realtime.messages m
+		 WHERE m.topic = wanted_topic AND m.private AND m.extension = 'broadcast' AND m.event IS NOT NULL
+		   AND (m.payload IS NOT NULL OR m.binary_payload IS NOT NULL)
+		   AND m.inserted_at >= to_timestamp(since_ms / 1000.0) AT TIME ZONE 'UTC'
+		 ORDER BY m.inserted_at DESC, m.harthio_sequence DESC LIMIT most) n
+	 ORDER BY n.inserted_at, n.harthio_sequence $$;
+REVOKE ALL ON FUNCTION realtime.harthio_replay(text, bigint, integer) FROM PUBLIC;
+COMMENT ON FUNCTION realtime.harthio_replay(text, bigint, integer) IS
+'The newest messages of a private channel since a time (Unix milliseconds), oldest first';
+
 CREATE FUNCTION realtime.harthio_delete_messages(older_than interval DEFAULT '72 hours', most integer DEFAULT 1000)
 RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -206,14 +248,16 @@ COMMENT ON FUNCTION realtime.harthio_delete_messages(interval, integer) IS
 			' realtime.broadcast_changes(text, text, text, text, text, record, record, text) TO %I', role);
 	END LOOP;
 
-	-- and for the notifier: to read what is to be sent, and to try policies
+	-- and for the notifier: to try policies, and to send
 	IF to_regrole('harthio_notifier') IS NULL THEN
 		RAISE NOTICE 'role "harthio_notifier" does not exist: grant its rights by hand';
 	ELSE
 		GRANT USAGE ON SCHEMA realtime TO harthio_notifier;
-		GRANT SELECT, INSERT ON realtime.messages TO harthio_notifier;
-		GRANT EXECUTE ON FUNCTION realtime.harthio_delete_messages(interval, integer) TO harthio_notifier;
-		CREATE POLICY harthio_notifier ON realtime.messages TO harthio_notifier USING (true) WITH CHECK (true);
+		GRANT INSERT ON realtime.messages TO harthio_notifier;
+		GRANT EXECUTE ON FUNCTION realtime.harthio_new_messages(pg_snapshot),
+			realtime.harthio_replay(text, bigint, integer),
+			realtime.harthio_delete_messages(interval, integer) TO harthio_notifier;
+		CREATE POLICY harthio_notifier ON realtime.messages FOR INSERT TO harthio_notifier WITH CHECK (true);
 	END IF;
 
 	PERFORM set_config('search_path', old_path, true);
