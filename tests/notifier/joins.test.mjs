@@ -102,7 +102,7 @@ test('the header x-api-key comes before the URL', async () => {
   assert.equal((await client.join(session())).status, 'ok')
 })
 
-test('private topics have no policies yet, so nobody may join one', async () => {
+test('without policies nobody may join a private topic', async () => {
   const client = await raw(notifier.token())
   const config = { config: { private: true } }
   assert.deepEqual(await client.join('realtime:room', config), refused(

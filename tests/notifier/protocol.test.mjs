@@ -65,7 +65,7 @@ test('replay is refused in the words of the protocol', async () => {
   assert.deepEqual(await client.join(newTopic(), { config }),
     refused('UnableToReplayMessages: Replay is not allowed for public channels'))
   assert.deepEqual(await client.join(`realtime:session:${h.newSession()}`, { config: { ...config, private: true } }, '2'),
-    refused('UnableToReplayMessages: Replay is not offered by this server'))
+    refused('UnableToReplayMessages: Replay is not offered for sessions'))
 })
 
 test('who asks when the database is heard is told, once', async () => {

@@ -170,7 +170,7 @@ test('a session hears only those whom the database lets in', async () => {
   for (const n of [1, 2, 3]) assert.equal((await heard(inside))[4].event, `e${n}`)
 })
 
-test('nobody may write to a private topic yet', async () => {
+test('without policies nobody may write to a private topic', async () => {
   const topic = newTopic()
   const receiver = await listener(topic)
   assert.deepEqual(await single(topic, 'e', '{}', { query: '?private=true' }), [403, { message: 'Unauthorized' }])
