@@ -448,6 +448,7 @@ new_request(struct database *database, const enum statement *question,
 {
 	struct database_request *request = memory_new(sizeof(*request));
 
+	request->database = database;
 	request->question = question;
 	request->next_statement = question;
 	request->values[VALUE_SUBJECT] = memory_copy(subject, strlen(subject));

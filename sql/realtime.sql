@@ -11,11 +11,12 @@ DO $$ BEGIN
 END $$;
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set harthio_realtime :abs_srcdir '/extension/compat/harthio_realtime.sql'
+\set text `cat "$PG_ABS_SRCDIR/extension/compat/harthio_realtime.sql"`
 \set ECHO none
 \i :harthio_realtime
--- a second time nothing is changed
-\i :harthio_realtime
 \set ECHO all
+-- a second time nothing is changed
+:text
 
 SELECT p.oid::regprocedure AS function, prosecdef AS definer, proconfig AS config, obj_description(p.oid, 'pg_proc') IS NOT NULL AS described
   FROM pg_proc p WHERE pronamespace = 'realtime'::regnamespace ORDER BY proname COLLATE "C";
@@ -168,7 +169,6 @@ SET client_min_messages = warning;
 DROP SCHEMA realtime CASCADE;
 DROP EXTENSION harthio;
 RESET client_min_messages;
-\set text `cat "$PG_ABS_SRCDIR/extension/compat/harthio_realtime.sql"`
 :text
 SELECT to_regnamespace('realtime');
 CREATE EXTENSION harthio;

@@ -58,7 +58,7 @@ test('the listener is terminated again and again while sessions switch', async (
     const line = notifier.lines.length
     const switching = switchAll(sessions)
     await h.eventually('the listener is terminated', async () => {
-      const [listener] = await h.backends("LIKE 'LISTEN%' OR query LIKE '%session_ids%' OR query LIKE 'SELECT state FROM%[])' OR query LIKE '%publisher_lag%'")
+      const [listener] = await h.backends(`~ ${h.LISTENER_QUERIES}`)
       return listener && (await h.sql('SELECT pg_terminate_backend($1) AS done', [listener.pid]))[0].done
     })
     await notifier.logged(/link=listener event=resync/, line)

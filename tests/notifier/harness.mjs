@@ -418,6 +418,9 @@ export const endSession = async (session) =>
 export const lastEpoch = async (session) =>
   (await sql('SELECT max(epoch) AS epoch FROM harthio.assignment WHERE session_id = $1', [session]))[0].epoch
 
+// What the listener asks, as a pattern for backends().
+export const LISTENER_QUERIES = String.raw`'^LISTEN|text\[\]\)$|publisher_lag|harthio_new_messages|harthio_delete_messages'`
+
 // The backends of notifiers whose last statement is like this.
 export const backends = (query) => sql(
   `SELECT pid FROM pg_stat_activity
@@ -427,8 +430,7 @@ export const backends = (query) => sql(
 export async function whileDatabaseIsSilent(during) {
   // One of a notifier that has ended may still be going.
   const backend = await eventually('one query backend', async () => {
-    const found = await backends(
-      "NOT LIKE 'LISTEN%' AND query NOT LIKE '%text[])' AND query NOT LIKE '%publisher_lag%'")
+    const found = await backends(`!~ ${LISTENER_QUERIES}`)
     return found.length === 1 && found[0]
   })
   process.kill(backend.pid, 'SIGSTOP')
