@@ -58,6 +58,16 @@ tell_upkeep(const struct channel *channel)
 					 channel->participant);
 }
 
+/* Who waits is in already. */
+static void
+enter(struct channel *channel)
+{
+	if (channel->member.room == NULL)
+		hub_enter(&channel->connection->loop->hub, &channel->member, channel->topic,
+				  channel->private, channel->session);
+	tell_upkeep(channel);
+}
+
 /*
  * Answer the join.  The row changes that were asked for are repeated, or the
  * client would give up the whole channel; then it is told that there are none.
@@ -81,9 +91,7 @@ admit_join(struct channel *channel)
 											  buffer_slice(&response)));
 	buffer_free(&response);
 	buffer_free(&channel->bindings);
-	hub_enter(&connection->loop->hub, &channel->member, channel->topic,
-			  channel->private, channel->session);
-	tell_upkeep(channel);
+	enter(channel);
 	if (channel->presence && channel->rights.hears_presence)
 		channel_send_presence_state(channel);
 	if (channel->wants_rows)
@@ -220,6 +228,7 @@ send_replay(struct channel *channel, const PGresult *messages)
 	}
 	channel->replayed = ids;
 	channel->member.replayed = buffer_slice(&channel->replayed);
+	hub_stop_waiting(&channel->member);
 }
 
 static void
@@ -233,7 +242,8 @@ on_policies(void *owner, const struct database_answer *answer)
 		postpone(channel);
 	else if (answer->verdict != DATABASE_ALLOWED || !may_listen(channel, &answer->rights))
 		forbid_topic(channel);
-	else if (wants_replay && answer->replay == NULL)
+	else if (wants_replay &&
+			 (answer->replay == NULL || channel->member.kept_count == HUB_KEPT_MAX))
 		admission_refuse(channel, NO_REPLAY);
 	else
 	{
@@ -251,6 +261,12 @@ ask_policies(struct channel *channel)
 	struct slice				 subtopic = channel_subtopic(channel);
 	char						*topic = memory_copy(subtopic.data, subtopic.length);
 
+	/* What comes between the replay and its answer must not be lost. */
+	if (channel->replay.limit > 0 && !channel->joined)
+	{
+		channel->member.waits = true;
+		enter(channel);
+	}
 	channel->request = database_ask_policies(channel->connection->loop->policies, topic,
 											 channel->new_claims.json,
 											 channel->joined ? none : channel->replay,

@@ -47,6 +47,14 @@ struct hub_receipt
 	struct frame	   *frame; /* ours */
 };
 
+/* A message of the database that a member may have to be sent later. */
+struct hub_kept
+{
+	struct hub_kept			*next;		/* came after this one */
+	struct frame			*frame;		/* a reference */
+	struct phoenix_broadcast broadcast; /* what is needed of it: id, and opaque */
+};
+
 void
 hub_init(struct hub *hub, const struct hash_key *secret, hub_wake wake,
 		 void *wake_owner)
@@ -349,6 +357,20 @@ hub_flush(struct hub *hub)
 	}
 }
 
+static void
+forget_kept(struct hub_member *member)
+{
+	while (member->kept != NULL)
+	{
+		struct hub_kept *kept = member->kept;
+
+		member->kept = kept->next;
+		frame_release(kept->frame);
+		free((char *) kept->broadcast.id.data);
+		free(kept);
+	}
+}
+
 void
 hub_leave(struct hub *hub, struct hub_member *member)
 {
@@ -356,6 +378,7 @@ hub_leave(struct hub *hub, struct hub_member *member)
 
 	if (room == NULL)
 		return;
+	forget_kept(member);
 	send_receipts(member);
 	if (member->presence != NULL)
 	{
@@ -406,6 +429,36 @@ is_for(const struct hub_member *member, const struct phoenix_broadcast *broadcas
 		   understands(member->connection, broadcast);
 }
 
+static void
+keep(struct hub_member *member, const struct phoenix_broadcast *broadcast,
+	 struct frame *frame)
+{
+	struct hub_kept **end = &member->kept;
+	struct slice	  id = broadcast->id;
+
+	if (id.length == 0 || member->kept_count == HUB_KEPT_MAX)
+		return;
+	member->kept_count++;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = memory_new(sizeof(**end));
+	(*end)->frame = frame_retain(frame);
+	(*end)->broadcast.opaque = broadcast->opaque;
+	(*end)->broadcast.id = slice_of(memory_copy(id.data, id.length), id.length);
+}
+
+void
+hub_stop_waiting(struct hub_member *member)
+{
+	member->waits = false;
+	for (const struct hub_kept *kept = member->kept; kept != NULL; kept = kept->next)
+	{
+		if (is_for(member, &kept->broadcast))
+			connection_send(member->connection, kept->frame);
+	}
+	forget_kept(member);
+}
+
 void
 hub_replay(const struct hub_member *member, const struct phoenix_broadcast *broadcast)
 {
@@ -435,7 +488,10 @@ send_to_room(const struct hub_room *room, const struct hub_member *except,
 		if (frames[version] == NULL)
 			frames[version] = phoenix_encode_broadcast(version, room->topic,
 													   broadcast);
-		connection_send(connection, frames[version]);
+		if (member->waits)
+			keep(member, broadcast, frames[version]);
+		else
+			connection_send(connection, frames[version]);
 	}
 	for (int version = 0; version < PHOENIX_VERSIONS; version++)
 		frame_release(frames[version]);

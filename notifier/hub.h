@@ -20,6 +20,7 @@
 #include "slice.h"
 
 struct connection;
+struct hub_kept;
 struct hub_receipt;
 struct hub_room;
 struct hub_session;
@@ -52,7 +53,12 @@ struct hub_member
 	struct slice		replayed;		/* ids of messages that it has had, one after the
 										 * other; the channel's */
 	struct hub_receipt *receipts;		/* to be sent after the next diff */
+	bool				waits;			/* it is not in yet: keep messages of the database */
+	struct hub_kept	   *kept;			/* those */
+	unsigned			kept_count;		/* how many; HUB_KEPT_MAX: there were more */
 };
+
+#define HUB_KEPT_MAX 1000
 
 void hub_init(struct hub *hub, const struct hash_key *secret, hub_wake wake,
 			  void *wake_owner);
@@ -90,6 +96,12 @@ void hub_publish(const struct hub_member *sender, bool self,
 /* Send to all in the room of a topic, if there is one. */
 void hub_publish_to(const struct hub *hub, struct slice topic, bool private,
 					const struct phoenix_broadcast *broadcast);
+
+/*
+ * A member that "waits" hears nothing.  Once it was told what was there before, it
+ * gets the messages that came meanwhile, without those that it was told already.
+ */
+void hub_stop_waiting(struct hub_member *member);
 
 /* Send to one member a message of the time before it was there. */
 void hub_replay(const struct hub_member *member, const struct phoenix_broadcast *broadcast);

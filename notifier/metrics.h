@@ -73,12 +73,12 @@ enum metric
 	X("JwtSignerError", "algorithm or kid that no key here fits: compare jwt-secret or jwks") \
 	X("InvalidJWTToken", "expired, not valid yet, or a claim is missing or not as wanted")    \
 	X("Unauthorized", "the token is good, but the database says no to this topic")            \
-	X("PrivateOnly", "only sessions may be joined here: public-channels")                     \
+	X("PrivateOnly", "only sessions and private channels here: public-channels")              \
 	X("TopicNameRequired", "the topic is empty")                                              \
 	X("TopicNameInvalid", "the topic is too long, or its session id has other characters")    \
 	X("PresenceKeyInvalid", "give another presence key")                                      \
 	X("PayloadTooLarge", "a join has at most 65536 bytes")                                    \
-	X("UnableToReplayMessages", "join without replay")                                        \
+	X("UnableToReplayMessages", "ask for private channels, since in ms, limit 1 to 25")       \
 	X("ChannelRateLimitReached", "leave channels first: max-channels")                        \
 	X("ConnectionRateLimitReached", "too many connections: max-connections-per-subject")      \
 	X("ClientJoinRateLimitReached", "join less often: max-joins, max-total-joins")            \

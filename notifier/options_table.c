@@ -48,7 +48,7 @@ const struct option options_table[] = {
 	{.name = "api-keys", .value_name = "FILE", .standard = "", .type = OPTION_CONTENT, AT(api_keys), .reloadable = true,
 	 .help = "JSON object: the claims of each \"sb_\" key, such as {\"sb_publishable_x\": {\"role\": \"anon\"}}"},
 	{.name = "public-channels", .value_name = "on|off", .standard = "on", .type = OPTION_SWITCH, AT(public_channels), .reloadable = true,
-	 .help = "whether topics other than sessions may be joined"},
+	 .help = "whether there are public channels besides sessions"},
 	LIMITS(LIMIT_OPTION)
 	{.name = "rpc", .value_name = "on|off", .standard = "on", .type = OPTION_SWITCH, AT(rpc),
 	 .help = "whether functions can be called by HTTP, as PostgREST does it"},

@@ -5,9 +5,10 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import * as h from './harness.mjs'
-import { loadRealtime } from './realtime.mjs'
+import { dropRealtimeAfterThisFile, loadRealtime } from './realtime.mjs'
 
 h.notifierForThisFile()
+dropRealtimeAfterThisFile()
 before(async () => {
   await loadRealtime()
   await h.sql('CREATE POLICY hear ON realtime.messages FOR SELECT TO authenticated USING (true)')
@@ -230,6 +231,35 @@ test('what a join may not ask for', async () => {
   }
   assert.equal(await reason({ ...replay({ since: 0 }), private: false }), 'UnableToReplayMessages: Replay is not allowed for public channels')
   assert.equal(await reason(replay({ since: 0 }), `realtime:session:${h.newSession()}`), 'UnableToReplayMessages: Replay is not offered for sessions')
+})
+
+test('what is sent between the replay and its answer is neither lost nor told twice', async () => {
+  const topic = newTopic()
+  await send(topic, 'before', {})
+  const witness = await joined(topic)
+  // the replay is read, and then waits
+  await h.sql(`ALTER FUNCTION realtime.harthio_replay RENAME TO real_replay;
+    CREATE FUNCTION realtime.harthio_replay(text, bigint, integer) RETURNS TABLE (topic text, private boolean, event text, payload jsonb, binary_payload bytea, id text)
+    LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+      RETURN QUERY SELECT * FROM realtime.real_replay($1, $2, $3);
+      PERFORM pg_advisory_xact_lock_shared(1964);
+    END $$`)
+  try {
+    await inTransaction(async (client) => {
+      await client.query('SELECT pg_advisory_xact_lock(1964)')
+      const joining = joined(topic, replay({ since: 0 }))
+      await h.eventually('the replay waits', async () => (await h.sql("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")).length === 1)
+      await send(topic, 'between', {})
+      await told(witness, 'between')
+      await witness.send('not of the database', {})
+      await client.query('COMMIT')
+      const channel = await joining
+      await send(topic, 'after', {})
+      assert.deepEqual(await told(channel, 'after'), ['before', 'between', 'after'])
+    })
+  } finally {
+    await h.sql('DROP FUNCTION realtime.harthio_replay; ALTER FUNCTION realtime.real_replay RENAME TO harthio_replay')
+  }
 })
 
 test('bytes are replayed as bytes', async () => {

@@ -430,7 +430,7 @@ export const backends = (query) => sql(
 export async function whileDatabaseIsSilent(during) {
   // One of a notifier that has ended may still be going.
   const backend = await eventually('one query backend', async () => {
-    const found = await backends(`!~ ${LISTENER_QUERIES}`)
+    const found = await backends(`!~ ${LISTENER_QUERIES} AND query !~ 'harthio_notifier\\.|harthio_replay'`)
     return found.length === 1 && found[0]
   })
   process.kill(backend.pid, 'SIGSTOP')

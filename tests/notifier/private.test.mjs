@@ -4,10 +4,11 @@ import { before, describe, test } from 'node:test'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import * as h from './harness.mjs'
-import { loadRealtime, loadSupabaseRealtime } from './realtime.mjs'
+import { dropRealtimeAfterThisFile, loadRealtime, loadSupabaseRealtime } from './realtime.mjs'
 
 let notifier
 h.notifierForThisFile((started) => { notifier = started })
+dropRealtimeAfterThisFile()
 
 // Who may do what where, and the policies of an operator that go by it.
 const POLICIES = `

@@ -1,11 +1,16 @@
 // Schema realtime, for the tests of private channels and database broadcasts.
 
+import { after } from 'node:test'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as h from './harness.mjs'
 
 // The notifier must be able to act as whoever asks.
 export const grantRoles = () => h.sql('GRANT anon, authenticated, service_role TO harthio_notifier')
+
+// The other files' tests know no schema realtime.
+export const dropRealtimeAfterThisFile = () =>
+  after(() => h.sql('DROP SCHEMA IF EXISTS realtime CASCADE; DROP TABLE IF EXISTS public.grants'))
 
 // What compat/harthio_realtime.sql makes of it.
 export async function loadRealtime() {
