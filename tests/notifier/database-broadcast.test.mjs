@@ -117,6 +117,16 @@ test('what is sent while the notifier cannot hear is heard later', async () => {
   assert.deepEqual(await told(channel, 'slow'), ['meanwhile', 'slow'])
 })
 
+test('a notification that was lost is made good by the order to resync', async () => {
+  const topic = newTopic()
+  const channel = await joined(topic)
+  await h.sql('ALTER TABLE realtime.messages DISABLE TRIGGER note')
+  await send(topic, 'unheard of', {})
+  await h.sql('ALTER TABLE realtime.messages ENABLE TRIGGER note')
+  await h.sql(`SELECT pg_notify('harthio', '{"resync":true}')`)
+  await told(channel, 'unheard of')
+})
+
 test('broadcast_changes tells of rows', async () => {
   await h.sql(`
     CREATE TABLE public.note (id int PRIMARY KEY, topic text, body text);
@@ -237,25 +247,32 @@ test('what is sent between the replay and its answer is neither lost nor told tw
   const topic = newTopic()
   await send(topic, 'before', {})
   const witness = await joined(topic)
-  // the replay is read, and then waits
+  // it waits, is read, and waits again
   await h.sql(`ALTER FUNCTION realtime.harthio_replay RENAME TO real_replay;
     CREATE FUNCTION realtime.harthio_replay(text, bigint, integer) RETURNS TABLE (topic text, private boolean, event text, payload jsonb, binary_payload bytea, id text)
     LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+      PERFORM pg_advisory_xact_lock_shared(1963);
       RETURN QUERY SELECT * FROM realtime.real_replay($1, $2, $3);
       PERFORM pg_advisory_xact_lock_shared(1964);
     END $$`)
+  const waitsFor = (lock) => h.eventually(`it waits for ${lock}`, async () =>
+    (await h.sql("SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted", [lock])).length === 1)
   try {
     await inTransaction(async (client) => {
-      await client.query('SELECT pg_advisory_xact_lock(1964)')
+      await client.query('SELECT pg_advisory_lock(1963), pg_advisory_lock(1964)')
       const joining = joined(topic, replay({ since: 0 }))
-      await h.eventually('the replay waits', async () => (await h.sql("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")).length === 1)
-      await send(topic, 'between', {})
-      await told(witness, 'between')
+      await waitsFor(1963)
+      await send(topic, 'in both', {})
+      await told(witness, 'in both')
+      await client.query('SELECT pg_advisory_unlock(1963)')
+      await waitsFor(1964)
+      await send(topic, 'only live', {})
+      await told(witness, 'only live')
       await witness.send('not of the database', {})
-      await client.query('COMMIT')
+      await client.query('SELECT pg_advisory_unlock(1964)')
       const channel = await joining
       await send(topic, 'after', {})
-      assert.deepEqual(await told(channel, 'after'), ['before', 'between', 'after'])
+      assert.deepEqual(await told(channel, 'after'), ['before', 'in both', 'only live', 'after'])
     })
   } finally {
     await h.sql('DROP FUNCTION realtime.harthio_replay; ALTER FUNCTION realtime.real_replay RENAME TO harthio_replay')

@@ -20,6 +20,9 @@ const POLICIES = `
       AND g.uid = current_setting('request.jwt.claims', true)::jsonb ->> 'sub') $$;
   CREATE POLICY hear ON realtime.messages FOR SELECT TO authenticated USING (public.granted(extension, 'read'));
   CREATE POLICY send ON realtime.messages FOR INSERT TO authenticated WITH CHECK (public.granted(extension, 'write'));
+  -- what the notifier itself may is nobody's right
+  GRANT SELECT ON realtime.messages TO harthio_notifier;
+  CREATE POLICY notifier_reads ON realtime.messages FOR SELECT TO harthio_notifier USING (true);
   CREATE POLICY guests ON realtime.messages FOR SELECT TO anon USING (realtime.topic() = 'lobby');
   CREATE OR REPLACE FUNCTION public.broken() RETURNS boolean LANGUAGE plpgsql AS $$
     BEGIN RETURN realtime.topic() = 'broken' AND realtime.topic()::int > 0; END $$;

@@ -28,6 +28,16 @@ $old->safe_psql('calls', q{
 	SELECT harthio_end_session('over');
 });
 
+# messages of the database, one of a transaction that a new server has yet to come to
+$old->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $old->connstr('calls'),
+	'-f', 'extension/compat/harthio_realtime.sql' ], 'schema realtime is loaded');
+$old->safe_psql('calls', q{
+	SELECT realtime.send('{}', 'old', 'topic');
+	ALTER TABLE realtime.messages DISABLE TRIGGER stamp;
+	UPDATE realtime.messages SET harthio_transaction = '1000000';
+	ALTER TABLE realtime.messages ENABLE TRIGGER stamp;
+});
+
 # what is learnt is in the table a second later at most
 $old->poll_query_until('calls',
 	q{SELECT count(*) = 2 FROM harthio.provider_score WHERE provider = 'daily' AND score = 86})
@@ -54,6 +64,13 @@ is($new->safe_psql('calls', "SELECT epoch, provider FROM harthio_claim_provider(
 	'2|acme', 'a call is where it was');
 is($new->safe_psql('calls', "SELECT epoch, provider, room FROM harthio_claim_provider('over', 'carol')"),
 	'3|daily|https://example.test/over', 'and one that was over opens in its next epoch');
+
+my $since = $new->safe_psql('calls', 'SELECT id FROM realtime.harthio_new_messages(NULL)');
+$new->safe_psql('calls', q{SELECT realtime.send('{}', 'new', 'topic')});
+is($new->safe_psql('calls', "SELECT event FROM realtime.harthio_new_messages('$since') WHERE topic IS NOT NULL"),
+	'new', 'messages of the dump are not sent again, and new ones are');
+is($new->safe_psql('calls', "SELECT string_agg(event, ' ') FROM realtime.harthio_replay('topic', 0, 25)"),
+	'old new', 'but they can be replayed');
 
 $new->stop;
 done_testing();
