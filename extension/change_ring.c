@@ -323,8 +323,8 @@ change_ring_attach_publisher(void)
 
 /*
  * Take up to max ids out of the ring and say whether some were left out of it,
- * and whether messages were sent, since the last call.  After a call that finds nothing, and only then, what
- * comes into the ring sets the publisher's latch.
+ * and whether messages were sent, since the last call.  After a call that finds
+ * nothing, and only then, what comes into the ring sets the publisher's latch.
  */
 int
 change_ring_drain(SessionIdBuffer *ids, int max, bool *messages, bool *overflowed)
