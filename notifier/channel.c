@@ -12,24 +12,7 @@
 #include "log.h"
 #include "loop.h"
 #include "memory.h"
-
-/* The topics that are about a session; the last two are older names. */
-static const struct slice session_prefixes[] = {
-	{TOPIC_PREFIX "session:", sizeof(TOPIC_PREFIX "session:") - 1},
-	{TOPIC_PREFIX "provider-coord-", sizeof(TOPIC_PREFIX "provider-coord-") - 1},
-	{TOPIC_PREFIX "p2p-session-", sizeof(TOPIC_PREFIX "p2p-session-") - 1},
-};
-
-bool
-channel_session_id(struct slice topic, struct slice *id)
-{
-	for (unsigned i = 0; i < sizeof(session_prefixes) / sizeof(session_prefixes[0]); i++)
-	{
-		if (slice_after(topic, session_prefixes[i], id))
-			return true;
-	}
-	return false;
-}
+#include "topic.h"
 
 struct slice
 channel_subtopic(const struct channel *channel)

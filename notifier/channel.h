@@ -15,8 +15,6 @@
 #include "database.h"
 #include "hub.h"
 
-#define TOPIC_PREFIX "realtime:"
-
 /* The codes that a failed channel shows its client, in the range for "rejoin". */
 #define CHANNEL_CODE_TOKEN	   4401
 #define CHANNEL_CODE_FORBIDDEN 4403
@@ -57,9 +55,6 @@ struct channel *channel_new(struct connection			 *connection,
 							struct claims				 *claims);
 void			channel_free(struct channel *channel);
 void			channel_free_all(struct connection *connection);
-
-/* Is the channel about a session, and if so, about which one? */
-bool channel_session_id(struct slice topic, struct slice *id);
 
 /* The topic as people know it: without its prefix. */
 struct slice channel_subtopic(const struct channel *channel);

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "memory.h"
 #include "message_row.h"
+#include "topic.h"
 
 #define DELETE_INTERVAL_MS 60000
 
@@ -65,7 +66,7 @@ publish(const struct feed *feed, const struct message_row *message)
 		return;
 	memcpy(bytes, TOPIC_PREFIX, prefix);
 	memcpy(bytes + prefix, message->topic.data, message->topic.length);
-	if (!channel_session_id(topic, &id))
+	if (!topic_session_id(topic, &id))
 		hub_publish_to(feed->hub, topic, message->private, &message->broadcast);
 }
 

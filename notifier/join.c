@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "join_config.h"
 #include "loop.h"
-#include "session_state.h"
+#include "topic.h"
 
 /* A join is kept while the database is asked, so it must not be huge. */
 #define JOIN_PAYLOAD_MAX 65536
@@ -50,26 +50,6 @@ is_realtime_js(json_t *payload)
 					   SLICE("realtime-js/"), &rest);
 }
 
-/*
- * What is wrong with the topic, whoever asks?  NULL: nothing.
- */
-static const char *
-check_topic(struct slice topic)
-{
-	struct slice name;
-
-	if (!slice_after(topic, SLICE(TOPIC_PREFIX), &name))
-		return "unmatched topic";
-	if (name.length == 0)
-		return "TopicNameRequired: You must provide a topic name";
-	if (topic.length > PHOENIX_NAME_MAX)
-		return "TopicNameInvalid: A topic must not be longer than 255 bytes";
-	if (channel_session_id(topic, &name) && !session_id_valid(name))
-		return "TopicNameInvalid: A session id must have 1 to 128 characters "
-			   "of A-Z, a-z, 0-9, _ and -";
-	return NULL;
-}
-
 static bool
 verify(const struct connection *connection, struct slice token,
 	   struct claims *claims, char *reason, size_t size)
@@ -99,7 +79,7 @@ open_channel(struct connection *connection, const struct phoenix_message *messag
 	struct slice	id;
 
 	/* The hub must keep the session's states from before the snapshot on. */
-	if (channel_session_id(channel->topic, &id))
+	if (topic_session_id(channel->topic, &id))
 		channel->session = hub_session_hold(&connection->loop->hub, id);
 	wrong = join_config_read(channel, json_object_get(payload, "config"));
 	if (wrong != NULL)
@@ -165,7 +145,7 @@ void
 join_receive(struct connection *connection, const struct phoenix_message *message)
 {
 	struct channel *old = channel_find(connection, message->topic);
-	const char	   *wrong = check_topic(message->topic);
+	const char	   *wrong = topic_check(message->topic);
 	json_t		   *payload;
 
 	if (old != NULL)

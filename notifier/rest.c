@@ -10,13 +10,13 @@
 #include <stdlib.h>
 
 #include "auth.h"
-#include "channel.h"
 #include "clock.h"
 #include "log.h"
 #include "loop.h"
 #include "memory.h"
 #include "rest_message.h"
 #include "session_state.h"
+#include "topic.h"
 
 #define BATCH_PATH	"/api/broadcast"
 #define SINGLE_PATH BATCH_PATH "/"
@@ -174,7 +174,7 @@ make_checks(struct rest_job *job)
 		struct slice		 topic = buffer_slice(&message->topic);
 		struct slice		 subject;
 
-		if (channel_session_id(topic, &subject))
+		if (topic_session_id(topic, &subject))
 		{
 			message->check = check_of(job, subject, false);
 			message->dropped = session_state_is_event(message->broadcast.event);

@@ -9,10 +9,9 @@
 
 #include <stdlib.h>
 
-#include "channel.h"
 #include "json_scan.h"
 #include "memory.h"
-#include "session_state.h"
+#include "topic.h"
 
 #define BLANK	 "can't be blank"
 #define INVALID	 "is invalid"
@@ -39,14 +38,9 @@ is_absent(struct slice json)
 static bool
 take_topic(struct rest_message *message, struct slice subtopic)
 {
-	struct slice topic;
-	struct slice id;
-
 	buffer_append(&message->topic, SLICE(TOPIC_PREFIX));
 	buffer_append(&message->topic, subtopic);
-	topic = buffer_slice(&message->topic);
-	return subtopic.length > 0 && topic.length <= PHOENIX_NAME_MAX &&
-		   (!channel_session_id(topic, &id) || session_id_valid(id));
+	return topic_check(buffer_slice(&message->topic)) == NULL;
 }
 
 static const char *
