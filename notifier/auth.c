@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "api_keys.h"
+#include "base64url.h"
 #include "key_ring.h"
 #include "memory.h"
 
@@ -129,6 +130,23 @@ take_header(json_t *object, struct token_header *header)
 	header->algorithm = copy_text(algorithm);
 	header->kid = copy_text(json_string_value(kid));
 	return true;
+}
+
+/* Three parts of base64url: cjose must not see anything else. */
+static bool
+is_compact(struct slice token)
+{
+	int parts = 1;
+
+	for (const char *dot; (dot = memchr(token.data, '.', token.length)) != NULL; parts++)
+	{
+		const size_t length = (size_t) (dot - token.data);
+
+		if (!base64url_valid(slice_of(token.data, length)))
+			return false;
+		token = slice_of(dot + 1, token.length - length - 1);
+	}
+	return parts == 3 && base64url_valid(token);
 }
 
 /*
@@ -252,14 +270,19 @@ read_claims(const struct auth *auth, cjose_jws_t *jws, double now,
 	return good;
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* People paste tokens with a line end. */
 static struct slice
 trim(struct slice token)
 {
-	while (token.length > 0 && strchr(" \t\r\n", *token.data) != NULL)
+	while (token.length > 0 && is_space(*token.data))
 		token = slice_of(token.data + 1, token.length - 1);
-	while (token.length > 0 &&
-		   strchr(" \t\r\n", token.data[token.length - 1]) != NULL)
+	while (token.length > 0 && is_space(token.data[token.length - 1]))
 		token.length--;
 	return token;
 }
@@ -298,7 +321,7 @@ verify_token(const struct auth *auth, struct slice token, double now,
 	cjose_jws_t		   *jws;
 	bool				good;
 
-	if (!read_header(token, &header))
+	if (!is_compact(token) || !read_header(token, &header))
 		return refuse_malformed(refusal);
 	jws = find_signer(auth, token, &header, refusal);
 	good = jws != NULL && read_claims(auth, jws, now, claims, refusal);

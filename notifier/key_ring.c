@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base64url.h"
 #include "log.h"
 #include "memory.h"
 
@@ -108,6 +109,22 @@ has_kid(const struct key_ring *ring, const char *kid)
 	return false;
 }
 
+/* Are the parts that cjose decodes fit for it? */
+static bool
+has_good_parts(json_t *object)
+{
+	static const char *const parts[] = {"k", "n", "e", "d", "p", "q", "dp", "dq", "qi", "x", "y"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		const char *part = json_string_value(json_object_get(object, parts[i]));
+
+		if (part != NULL && !base64url_valid(slice_text(part)))
+			return false;
+	}
+	return true;
+}
+
 /* What is wrong with a key of the set?  NULL: it was added. */
 static const char *
 add_jwk(struct key_ring *ring, json_t *object, const struct key_type *type,
@@ -117,7 +134,7 @@ add_jwk(struct key_ring *ring, json_t *object, const struct key_type *type,
 
 	if (has_kid(ring, kid))
 		return "another one has the same \"kid\"";
-	jwk = cjose_jwk_import_json((cjose_header_t *) object, NULL);
+	jwk = has_good_parts(object) ? cjose_jwk_import_json((cjose_header_t *) object, NULL) : NULL;
 	if (jwk == NULL)
 		return "its parts are missing or make no key";
 	if (cjose_jwk_get_kty(jwk, NULL) == CJOSE_JWK_KTY_RSA &&

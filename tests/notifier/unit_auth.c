@@ -122,6 +122,18 @@ test_damage(struct auth *auth)
 	free(token);
 }
 
+/* What is not base64url makes cjose end the process: it must not come so far. */
+static void
+test_malformed(struct auth *auth)
+{
+	static const char *const tokens[] = {
+		"e=Jh", "a.b.c", "e=JhXXXX.e30.AAAA", "e30.e=JhXXXX.AAAA", "e30.e30.A=AAXXXX",
+		"e30.e30", "e30.e30.AAAA.AAAA", "e30=.e30.AAAA", "e3+/.e30.AAAA", "...", "e30.e30."};
+
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++)
+		CHECK(strcmp(verdict(auth, slice_text(tokens[i])), "MalformedJWT") == 0);
+}
+
 /* The JWK set of two keys, without their private parts; free it. */
 static char *
 jwks_of(const cjose_jwk_t *a, const cjose_jwk_t *b)
@@ -280,6 +292,7 @@ test_bad_settings(void)
 				  "key 2 of the JWK set: another one has the same \"kid\"");
 	check_problem("{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"a\",\"n\":\"AQAB\"}]}", "", "make no key");
 	check_problem("{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"a\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}", "", "2048 bits");
+	check_problem("{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"A=AAXXXX\"}]}", "", "make no key");
 	check_problem("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\",\"x\":\"AQAB\",\"y\":\"AQAB\"}]}", "", "make no key");
 	check_problem("", "[]", "no JSON object");
 	check_problem("", "{\"abc\":{\"role\":\"a\"}}", "API key 1 does not begin with sb_");
@@ -388,6 +401,7 @@ test_auth(void)
 	CHECK(strcmp(verdict(auth, SLICE("eyJhbGciOiJub25lIn0.e30.")), "JwtSignerError") == 0);
 	CHECK(strcmp(verdict(auth, SLICE("eyJhbGciOiJSUzI1NiJ9.e30.AA")), "JwtSignerError") == 0);
 	test_expiry(auth);
+	test_malformed(auth);
 	test_damage(auth);
 	test_asymmetric();
 	test_confusion();
