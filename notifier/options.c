@@ -97,12 +97,18 @@ options_asked(const struct option_flags *flags, const char *name)
 	return flags->values[option_find(slice_text(name)) - options_table] != NULL;
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
 static struct slice
 trim(struct slice text)
 {
-	while (text.length > 0 && strchr(" \t\r", text.data[0]) != NULL)
+	while (text.length > 0 && is_space(text.data[0]))
 		text = slice_of(text.data + 1, text.length - 1);
-	while (text.length > 0 && strchr(" \t\r", text.data[text.length - 1]) != NULL)
+	while (text.length > 0 && is_space(text.data[text.length - 1]))
 		text.length--;
 	return text;
 }
@@ -129,6 +135,9 @@ take_config_line(struct options *options, struct slice line, unsigned number,
 	if (equals == NULL)
 		return config_error(options->config, number, "not \"name = value\"",
 							"Comments are lines that begin with #.");
+	if (memchr(line.data, '\0', line.length) != NULL)
+		return config_error(options->config, number, "it has a NUL byte in it",
+							"A setting ends with its line.");
 	value = trim(slice_of(equals + 1, (size_t) (line.data + line.length - equals - 1)));
 	line = trim(slice_of(line.data, (size_t) (equals - line.data)));
 	snprintf(name, sizeof(name), "%.*s", (int) line.length, line.data);
@@ -163,15 +172,17 @@ take_config_file(struct options *options)
 		return EXIT_CODE_CONFIGURATION;
 	}
 	seen = memory_new(options_table_size * sizeof(*seen));
-	for (const char *at = content.data; *at != '\0' && exit_code == EXIT_CODE_OK;)
+	for (struct slice rest = content; rest.length > 0 && exit_code == EXIT_CODE_OK;)
 	{
-		const size_t length = strcspn(at, "\n");
-		struct slice line = trim(slice_of(at, length));
+		const char	*end = memchr(rest.data, '\n', rest.length);
+		const size_t length = end != NULL ? (size_t) (end - rest.data) : rest.length;
+		struct slice line = trim(slice_of(rest.data, length));
 
 		number++;
 		if (line.length > 0 && line.data[0] != '#')
 			exit_code = take_config_line(options, line, number, seen);
-		at += length + (at[length] == '\n');
+		rest = slice_of(rest.data + length, rest.length - length);
+		slice_after(rest, SLICE("\n"), &rest);
 	}
 	free(seen);
 	file_forget(&content);

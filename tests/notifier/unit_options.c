@@ -44,18 +44,24 @@ exit_code_of(char *const given[])
 	return exit_code;
 }
 
-/* A file with this text; its name is good until the next call. */
+/* A file with these bytes; its name is good until the next call. */
 static char *
-file_with(const char *text)
+file_with_bytes(struct slice text)
 {
 	static char path[64];
 	int			fd;
 
 	snprintf(path, sizeof(path), "/tmp/harthio-unit-XXXXXX");
 	fd = mkstemp(path);
-	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t) strlen(text));
+	CHECK(fd >= 0 && write(fd, text.data, text.length) == (ssize_t) text.length);
 	close(fd);
 	return path;
+}
+
+static char *
+file_with(const char *text)
+{
+	return file_with_bytes(slice_text(text));
 }
 
 static bool
@@ -115,9 +121,23 @@ check_config(const char *text, int expected)
 	unlink(path);
 }
 
+/* Nothing of a file is left out silently. */
+static void
+test_config_with_nul(void)
+{
+	char *path = file_with_bytes(SLICE("max-channels = 5\nlog-level = info\0\njwt-issuer = a\n"));
+
+	CHECK(exit_code_of((char *[]){SECRET, "--config", path, NULL}) == EXIT_CODE_CONFIGURATION);
+	unlink(path);
+	path = file_with_bytes(SLICE("# a\0b\nmax-chanels = 5\n"));
+	CHECK(exit_code_of((char *[]){SECRET, "--config", path, NULL}) == EXIT_CODE_CONFIGURATION);
+	unlink(path);
+}
+
 static void
 test_config_files(void)
 {
+	test_config_with_nul();
 	check_config("", EXIT_CODE_OK);
 	check_config("max-channels = 5", EXIT_CODE_OK);
 	check_config("max-channels = 5\nmax-channels = 5\n", EXIT_CODE_CONFIGURATION);
