@@ -214,7 +214,8 @@ scan_any(const char *at, const char *end, int depth)
 struct json_scan
 json_scan_start(struct slice text)
 {
-	return (struct json_scan){text.data, text.data + text.length};
+	/* NULL has no place after it, not even zero bytes on */
+	return (struct json_scan){text.data, text.length > 0 ? text.data + text.length : text.data};
 }
 
 bool
