@@ -1,0 +1,135 @@
+/*
+ * state.c
+ *		What the database notifies, a line each: states of one session or of
+ *		another, or anything else.
+ *
+ * The order of states is a total one, and a hub keeps the newest of them,
+ * whatever the order in which they come.
+ */
+#include "fuzz.h"
+#include "hub.h"
+#include "log.h"
+#include "session_state.h"
+
+#define STATES_MAX 6
+
+static void
+ignore_wake(void *owner)
+{
+	(void) owner;
+}
+
+int
+LLVMFuzzerInitialize(const int *argc, char ***argv)
+{
+	(void) argc;
+	(void) argv;
+	log_set_level(LOG_LEVEL_ERROR);
+	return 0;
+}
+
+/* What is said of a state is what is in it. */
+static void
+check_state(struct slice text, const struct session_state *state)
+{
+	struct session_state again;
+	json_t				*object = fuzz_json(text, NULL);
+	json_t				*content = fuzz_json(slice_text(state->content), NULL);
+
+	CHECK(slice_equal(slice_text(state->json), text));
+	CHECK(session_id_valid(slice_text(state->session_id)));
+	CHECK(session_state_is_event(slice_text(state->event)));
+	CHECK(slice_equal(slice_text(state->session_id), fuzz_string(json_object_get(object, "sessionId"))));
+	CHECK(state->version == json_integer_value(json_object_get(object, "version")));
+	json_object_del(object, "version");
+	CHECK(json_equal(object, content));
+	json_decref(content);
+	json_decref(object);
+
+	CHECK(session_state_parse(text, &again));
+	CHECK(session_state_same(state, &again));
+	CHECK(!session_state_newer(state, &again));
+	session_state_free(&again);
+}
+
+/* Exactly one of "a is newer", "b is newer" and "they are of one moment". */
+static void
+check_pair(const struct session_state *a, const struct session_state *b)
+{
+	const bool equal = a->generation == b->generation && a->epoch == b->epoch &&
+					   a->version == b->version;
+
+	CHECK(session_state_newer(a, b) + session_state_newer(b, a) + equal == 1);
+	CHECK(session_state_same(a, b) == session_state_same(b, a));
+	CHECK(session_state_is_event(slice_text(session_state_event(a, b))));
+}
+
+static void
+check_order(const struct session_state *states, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		for (size_t j = 0; j < count; j++)
+		{
+			check_pair(&states[i], &states[j]);
+			for (size_t k = 0; k < count; k++)
+				CHECK(!session_state_newer(&states[i], &states[j]) ||
+					  !session_state_newer(&states[j], &states[k]) ||
+					  session_state_newer(&states[i], &states[k]));
+		}
+	}
+}
+
+/* A hub in which somebody holds the first state's session. */
+static void
+check_hub(const struct session_state *states, size_t count)
+{
+	static const struct hash_key secret = {1, 2};
+	const char					*id = states[0].session_id;
+	const struct session_state	*newest = NULL;
+	struct hub_session			*session;
+	struct hub					 hub;
+	uint64_t					 news = 0;
+
+	hub_init(&hub, &secret, ignore_wake, NULL);
+	session = hub_session_hold(&hub, slice_text(id));
+	for (size_t i = 0; i < count; i++)
+	{
+		CHECK(hub_try_state(&hub, slice_text(states[i].json)));
+		if (strcmp(states[i].session_id, id) == 0 &&
+			(newest == NULL || session_state_newer(&states[i], newest)))
+		{
+			news += newest == NULL || !session_state_same(&states[i], newest);
+			newest = &states[i];
+		}
+		CHECK(hub.states == news);
+	}
+	hub_session_drop(&hub, session);
+	hub_free(&hub);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct session_state states[STATES_MAX];
+	struct slice		 input = slice_of((const char *) data, size);
+	size_t				 count = 0;
+
+	while (input.length > 0 && count < STATES_MAX)
+	{
+		struct slice line = fuzz_take_line(&input);
+
+		/* libpq gives what ends at a NUL */
+		line.length = strnlen(line.data, line.length);
+		if (!session_state_parse(line, &states[count]))
+			continue;
+		check_state(line, &states[count]);
+		count++;
+	}
+	check_order(states, count);
+	if (count > 0)
+		check_hub(states, count);
+	for (size_t i = 0; i < count; i++)
+		session_state_free(&states[i]);
+	return 0;
+}
