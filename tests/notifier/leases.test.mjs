@@ -109,11 +109,20 @@ test('nobody is lost with a connection to the database, or with the server', asy
   for (const disturb of [
     () => h.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'harthio-notifier upkeep'"),
     () => h.restartCluster(), () => h.restartCluster('immediate')]) {
-    await disturb()
     await h.sql('DELETE FROM harthio.attachment WHERE session_id = $1', [session])
+    await disturb()
     await isAttached(session, 'alice')
     assert.deepEqual(await present(session), ['alice'])
   }
+})
+
+test('who gets a token of another one is attached as that one', async () => {
+  const session = h.newSession()
+  await h.claim(session, 'bob')
+  const client = await participant(session, 'alice')
+  await isAttached(session, 'alice')
+  client.send('1', '2', `realtime:session:${session}`, 'access_token', { access_token: notifier.token({ sub: 'bob' }) })
+  await isAttached(session, 'bob')
 })
 
 test('who comes and goes in the same moment leaves too', async () => {
