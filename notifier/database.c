@@ -51,7 +51,10 @@ struct statement_text
 	int			count;	/* parameters */
 };
 
-/* What needs realtime.messages is not prepared: it may not be there yet. */
+/*
+ * Questions about policies are not prepared: the links that only ask about sessions
+ * have no use for it, and realtime.messages may not be there.
+ */
 static const struct statement_text statements[STATEMENTS] = {
 	[STATEMENT_CLAIMS] = {"harthio_claims",
 						  "SELECT pg_catalog.set_config('request.jwt.claims', $1, true)",
@@ -60,9 +63,9 @@ static const struct statement_text statements[STATEMENTS] = {
 							 ".harthio_authorize($1::text)", VALUE_SUBJECT, 1},
 	[STATEMENT_SNAPSHOT] = {"harthio_snapshot", "SELECT state FROM ",
 							".harthio_snapshot(ARRAY[$1::text])", VALUE_SUBJECT, 1},
-	[STATEMENT_CALLER] = {"harthio_caller", private_caller, NULL, VALUE_CLAIMS, 2},
-	[STATEMENT_TRY] = {"harthio_try", private_try, NULL, VALUE_CLAIMS, 0},
-	[STATEMENT_RIGHTS] = {"harthio_rights", private_rights, NULL, VALUE_CLAIMS, 0},
+	[STATEMENT_CALLER] = {NULL, private_caller, NULL, VALUE_CLAIMS, 2},
+	[STATEMENT_TRY] = {NULL, private_try, NULL, VALUE_CLAIMS, 0},
+	[STATEMENT_RIGHTS] = {NULL, private_rights, NULL, VALUE_CLAIMS, 0},
 	[STATEMENT_REPLAY] = {NULL, private_replay, NULL, VALUE_SUBJECT, 3},
 };
 

@@ -48,16 +48,17 @@ struct hub_member
 	struct connection  *connection;		/* who hears it */
 	const char		   *participant;	/* who it is, the channel's; NULL: nobody */
 	struct presence	   *presence;		/* what it shows of itself; NULL: nothing */
-	bool				hears_presence; /* it was given the room's state */
-	bool				deaf;			/* it may not hear broadcasts */
+	struct hub_receipt *receipts;		/* to be sent after the next diff */
+	struct hub_kept	   *kept;			/* to be sent when it waits no more */
 	struct slice		replayed;		/* ids of messages that it has had, one after the
 										 * other; the channel's */
-	struct hub_receipt *receipts;		/* to be sent after the next diff */
+	unsigned			kept_count;		/* how many are kept; never more than HUB_KEPT_MAX */
+	bool				hears_presence; /* it was given the room's state */
+	bool				deaf;			/* it may not hear broadcasts */
 	bool				waits;			/* it is not in yet: keep messages of the database */
-	struct hub_kept	   *kept;			/* those */
-	unsigned			kept_count;		/* how many; HUB_KEPT_MAX: there were more */
 };
 
+/* Who has so many may have missed some. */
 #define HUB_KEPT_MAX 1000
 
 void hub_init(struct hub *hub, const struct hash_key *secret, hub_wake wake,
