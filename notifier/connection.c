@@ -19,7 +19,6 @@
 #include "memory.h"
 #include "message.h"
 
-#define WRITE_MAX_BYTES		 32768
 #define QUEUE_FIRST_CAPACITY 8
 #define CLOSE_PATIENCE_MS	 3000
 
@@ -113,6 +112,8 @@ connection_free(struct connection *connection)
 	tally_leave(&limiter->subjects, connection->subject);
 	hash_map_free(&connection->channels);
 	queue_clear(connection);
+	list_remove(&connection->unsent);
+	list_remove(&connection->unread);
 	buffer_free(&connection->incoming);
 	free(connection->apikey);
 	loop_remove_connection(connection->loop, connection);
@@ -210,6 +211,15 @@ ask_writeable(struct connection *connection)
 	lws_callback_on_writable(connection->wsi);
 }
 
+/* It takes nothing any more: let libwebsockets find it dead. */
+static void
+cut(struct connection *connection)
+{
+	connection->state = CONNECTION_CLOSING;
+	connection->close_deadline = UINT64_MAX;
+	shutdown(lws_get_socket_fd(connection->wsi), SHUT_RDWR);
+}
+
 /*
  * A client that does not read cannot be allowed to fill our memory, and to drop
  * messages silently would be a lie: it is closed, comes back, and gets the
@@ -240,7 +250,7 @@ queue_push(struct connection *connection, struct frame *frame)
 	connection->queue[slot] = frame;
 	connection->queue_count++;
 	connection->queue_bytes += frame->length;
-	ask_writeable(connection);
+	list_add(&connection->loop->unsent, &connection->unsent);
 }
 
 void
@@ -255,6 +265,9 @@ connection_send(struct connection *connection, struct frame *frame)
 		close_slow_reader(connection);
 	else
 		queue_push(connection, frame_retain(frame));
+	/* As much as one write takes does not gain by waiting for more. */
+	if (connection->queue_bytes >= CONNECTION_WRITE_BYTES)
+		connection_flush(connection);
 }
 
 void
@@ -299,14 +312,14 @@ write_large(struct connection *connection)
 static bool
 write_queue(struct connection *connection)
 {
-	unsigned char bytes[LWS_PRE + WRITE_MAX_BYTES];
+	unsigned char bytes[LWS_PRE + CONNECTION_WRITE_BYTES];
 	size_t		  length = 0;
 
 	while (connection->queue_count > 0)
 	{
 		struct frame *frame = connection->queue[connection->queue_head];
 
-		if (frame->length > WRITE_MAX_BYTES - length)
+		if (frame->length > CONNECTION_WRITE_BYTES - length)
 			break;
 		memcpy(bytes + LWS_PRE + length, frame->bytes, frame->length);
 		length += frame->length;
@@ -317,15 +330,30 @@ write_queue(struct connection *connection)
 					  : write_large(connection);
 }
 
-bool
+/*
+ * What the socket does not take at once libwebsockets keeps, and it calls back
+ * when that is gone.
+ */
+void
+connection_flush(struct connection *connection)
+{
+	while (connection->queue_count > 0 && !connection->writeable_asked)
+	{
+		if (!write_queue(connection))
+		{
+			queue_clear(connection);
+			cut(connection);
+		}
+		else if (lws_partial_buffered(connection->wsi))
+			ask_writeable(connection);
+	}
+}
+
+void
 connection_writeable(struct connection *connection)
 {
 	connection->writeable_asked = false;
-	if (connection->queue_count > 0 && !write_queue(connection))
-		return false;
-	if (connection->queue_count > 0)
-		ask_writeable(connection);
-	return true;
+	connection_flush(connection);
 }
 
 /*
@@ -365,7 +393,6 @@ connection_tick(struct connection *connection)
 	}
 	if (uv_now(&connection->loop->uv) < connection->close_deadline)
 		return;
-	/* It does not even take our farewell: let libwebsockets find it dead. */
-	connection->close_deadline = UINT64_MAX;
-	shutdown(lws_get_socket_fd(connection->wsi), SHUT_RDWR);
+	/* It does not even take our farewell. */
+	cut(connection);
 }

@@ -2,8 +2,9 @@
  * connection.h
  *		One client: what it sends, what waits to be sent to it, how it ends.
  *
- * Everything that is sent goes through connection_send(), which only queues a
- * reference; bytes leave in connection_writeable().  A connection is freed in
+ * Everything that is sent goes through connection_send(), which queues a
+ * reference; bytes leave once a turn of the loop, in connection_flush(), or, if
+ * the socket was full, when it takes some again.  A connection is freed in
  * one place, when its socket is gone, so nobody loses one under his hands:
  * connection_close() only begins the end.
  */
@@ -17,6 +18,7 @@
 #include "frame.h"
 #include "hash_map.h"
 #include "limiter.h"
+#include "list.h"
 #include "phoenix.h"
 
 struct lws;
@@ -30,6 +32,9 @@ struct loop;
 #define CLOSE_TRY_LATER 1013
 #define CLOSE_CODES_END 5000 /* there are none from here on */
 
+/* What one write takes at most, if it is more than one frame. */
+#define CONNECTION_WRITE_BYTES 32768
+
 enum connection_state
 {
 	CONNECTION_OPEN,
@@ -42,6 +47,8 @@ struct connection
 {
 	struct connection	*next;		  /* in the loop's list */
 	struct connection	*previous;	  /* in the loop's list */
+	struct list_link	 unsent;	  /* in the loop's list */
+	struct list_link	 unread;	  /* in the loop's list */
 	struct loop			*loop;		  /* whose we are */
 	struct lws			*wsi;		  /* our socket, as libwebsockets knows it */
 	uint64_t			 id;		  /* for the log; never used twice */
@@ -106,8 +113,11 @@ void connection_send(struct connection *connection, struct frame *frame);
 /* The same, and give up the caller's reference. */
 void connection_send_take(struct connection *connection, struct frame *frame);
 
-/* The socket takes bytes.  False: end it now. */
-bool connection_writeable(struct connection *connection);
+/* Send what waits, as much as the socket takes. */
+void connection_flush(struct connection *connection);
+
+/* The socket takes bytes again. */
+void connection_writeable(struct connection *connection);
 
 void connection_close(struct connection *connection, unsigned code,
 					  const char *reason);

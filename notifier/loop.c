@@ -20,6 +20,7 @@
 #define TICK_MS			 250
 #define DRAIN_STEP_MS	 50
 #define STOP_PATIENCE_MS 5000
+#define GATHER_NS		 1000000
 
 void
 loop_add_connection(struct loop *loop, struct connection *connection)
@@ -30,6 +31,43 @@ loop_add_connection(struct loop *loop, struct connection *connection)
 		connection->next->previous = connection;
 	loop->connections = connection;
 	loop->connection_count++;
+}
+
+/*
+ * Read on where more input waits, but not for long: what is sent because of it
+ * gathers meanwhile.  What is still unread then the next turn will find.
+ */
+static void
+gather(struct loop *loop)
+{
+	const uint64_t	  deadline = uv_hrtime() + GATHER_NS;
+	struct list_link *round = NULL;
+	struct list_link *link;
+
+	while (loop->unread != NULL)
+	{
+		list_move(&round, &loop->unread);
+		while ((link = list_pop(&round)) != NULL)
+		{
+			loop->reading = NULL;
+			if (uv_hrtime() < deadline)
+				server_read(loop->server, list_holder(link, struct connection, unread));
+		}
+	}
+}
+
+/* Before the loop waits: what gathered for a connection leaves in one write. */
+static void
+on_sending(uv_prepare_t *prepare)
+{
+	struct loop		 *loop = prepare->data;
+	struct list_link *link;
+
+	if (loop->unread != NULL)
+		gather(loop);
+	loop->reading = NULL;
+	while ((link = list_pop(&loop->unsent)) != NULL)
+		connection_flush(list_holder(link, struct connection, unsent));
 }
 
 /* Close everything.  Callbacks of connections still run while that happens. */
@@ -46,6 +84,7 @@ end(struct loop *loop)
 	uv_close((uv_handle_t *) &loop->draining, NULL);
 	uv_close((uv_handle_t *) &loop->patience, NULL);
 	uv_close((uv_handle_t *) &loop->flush, NULL);
+	uv_close((uv_handle_t *) &loop->sending, NULL);
 	acceptor_stop(&loop->acceptor);
 	acceptor_stop(&loop->internal);
 	if (loop->server != NULL)
@@ -264,6 +303,9 @@ start_handles(struct loop *loop)
 	start_timer(loop, &loop->draining);
 	start_timer(loop, &loop->patience);
 	start_timer(loop, &loop->flush);
+	uv_prepare_init(&loop->uv, &loop->sending);
+	loop->sending.data = loop;
+	uv_prepare_start(&loop->sending, on_sending);
 	loop->acceptor = (struct acceptor){
 		.socket = -1, .accepted = on_accepted, .owner = loop};
 	loop->internal = (struct acceptor){

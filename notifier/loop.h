@@ -20,6 +20,7 @@
 #include "hash_map.h"
 #include "hub.h"
 #include "limiter.h"
+#include "list.h"
 #include "listener.h"
 #include "metrics.h"
 #include "rpc.h"
@@ -39,6 +40,7 @@ struct loop
 	uv_timer_t					draining;			/* the next connections to be closed */
 	uv_timer_t					patience;			/* how long clients may take to go */
 	uv_timer_t					flush;				/* the hub has something to tell */
+	uv_prepare_t				sending;			/* before the loop waits: send what gathered */
 	const struct option_flags  *flags;				/* what the command line said */
 	const struct configuration *started;			/* what we started with */
 	struct configuration	   *reloaded;			/* what the last SIGHUP brought; NULL: none did */
@@ -61,6 +63,10 @@ struct loop
 	struct rpc				   *rpc;				/* calls functions; NULL: nobody does */
 	struct upkeep			   *upkeep;				/* leases and health checks */
 	struct connection		   *connections;		/* all that are open */
+	struct list_link		   *unsent;				/* those for which something gathered */
+	struct list_link		   *unread;				/* those that probably sent us more */
+	struct connection		   *reading;			/* whom the last bytes came from; NULL: nobody */
+	size_t						reading_bytes;		/* how many those were */
 	uint64_t					connection_count;	/* how many */
 	uint64_t					last_connection_id; /* given to the newest */
 	uint64_t					drain_each;			/* connections to be closed at a time */

@@ -344,12 +344,27 @@ handle_established(struct lws *wsi, struct session_data *data)
 	return 0;
 }
 
+/* One who sent so much at once probably sent more. */
+static void
+expect_more(struct connection *connection, size_t length)
+{
+	struct loop *loop = connection->loop;
+
+	if (loop->reading != connection)
+		loop->reading_bytes = 0;
+	loop->reading = connection;
+	loop->reading_bytes += length;
+	if (loop->reading_bytes >= RECEIVE_BUFFER_BYTES / 2)
+		list_add(&loop->unread, &connection->unread);
+}
+
 static void
 handle_receive(struct lws *wsi, struct connection *connection,
 			   const void *bytes, size_t length)
 {
 	const size_t rest = lws_remaining_packet_payload(wsi);
 
+	expect_more(connection, length);
 	connection_receive(connection, slice_of(bytes, length), rest,
 					   lws_is_final_fragment(wsi) && rest == 0,
 					   lws_frame_is_binary(wsi) != 0);
@@ -385,7 +400,11 @@ handle_peer_close(struct lws *wsi, struct connection *connection,
 										   ? (unsigned) (bytes[0] << 8 | bytes[1])
 										   : LWS_CLOSE_STATUS_NO_STATUS);
 	if (connection->state == CONNECTION_CLOSING)
+	{
+		/* Both said it at once, or ours has not left yet. */
+		connection_flush(connection);
 		return -1;
+	}
 	if (wrong == 0)
 		return 0;
 	lws_close_reason(wsi, (enum lws_close_status) wrong, NULL, 0);
@@ -405,7 +424,8 @@ handle_websocket(struct lws *wsi, enum lws_callback_reasons reason,
 			handle_receive(wsi, data->connection, in, length);
 			return 0;
 		case LWS_CALLBACK_SERVER_WRITEABLE:
-			return connection_writeable(data->connection) ? 0 : -1;
+			connection_writeable(data->connection);
+			return 0;
 		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 			return handle_peer_close(wsi, data->connection, in, length);
 		case LWS_CALLBACK_CLOSED:
@@ -464,6 +484,7 @@ static const struct lws_protocols protocols[] = {
 		.callback = on_event,
 		.per_session_data_size = sizeof(struct session_data),
 		.rx_buffer_size = RECEIVE_BUFFER_BYTES,
+		.tx_packet_size = CONNECTION_WRITE_BYTES,
 	},
 	{.name = NULL}};
 
@@ -556,6 +577,18 @@ void
 server_adopt_internal(struct server *server, int socket)
 {
 	adopt(server->internal, socket);
+}
+
+void
+server_read(struct server *server, struct connection *connection)
+{
+	struct lws_pollfd readable = {
+		.fd = lws_get_socket_fd(connection->wsi),
+		.events = POLLIN,
+		.revents = POLLIN,
+	};
+
+	lws_service_fd(server->context, &readable);
 }
 
 bool

@@ -13,6 +13,7 @@
 #include "slice.h"
 #include "tls.h"
 
+struct connection;
 struct loop;
 struct lws;
 struct server;
@@ -23,6 +24,9 @@ struct server *server_new(struct loop *loop);
 /* Serve a socket that was accepted; it belongs to the server from now on. */
 void server_adopt(struct server *server, int socket);
 void server_adopt_internal(struct server *server, int socket);
+
+/* Take what the socket has, if it has anything. */
+void server_read(struct server *server, struct connection *connection);
 
 /* A new certificate, from the next handshake on; false: the old one stays. */
 bool server_use_tls(struct server *server, const struct tls *tls);

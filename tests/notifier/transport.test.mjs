@@ -73,6 +73,37 @@ test('supabase-js hears over TLS', async () => {
   await notifier.stop()
 })
 
+// More than a socket takes, in frames smaller and larger than one write.
+for (const tls of [true, false]) {
+  test(`who reads slowly gets all and in order, ${tls ? 'over TLS' : 'without TLS'}`, async () => {
+    const internal = ['--internal-listen', '127.0.0.1:0']
+    const notifier = tls ? await startTls('first') : await h.Notifier.start({ args: internal })
+    const join = async () => {
+      const client = h.closing(await h.RawClient.connect(notifier, {
+        apikey: notifier.token(), options: { rejectUnauthorized: false } }))
+      await client.join('realtime:slow')
+      return client
+    }
+    const [sender, slow] = [await join(), await join()]
+    const sizes = Array.from({ length: 1000 }, (_, n) => n % 100 === 50 ? 100000 : 1 + n * 7)
+    slow.ws._socket.pause()
+    for (const [n, size] of sizes.entries()) {
+      sender.send(null, null, 'realtime:slow', 'broadcast',
+        { type: 'broadcast', event: 'm', payload: { n, x: 'x'.repeat(size) } })
+    }
+    await sender.heartbeat()
+    assert.ok(await notifier.metric('queue_bytes') > 0, 'something waits')
+    slow.ws._socket.resume()
+    const heard = () => slow.frames.filter((frame) => frame[3] === 'broadcast').map((frame) => frame[4].payload)
+    await h.eventually('all', () => heard().length === sizes.length)
+    assert.deepEqual(heard().map(({ n, x }) => [n, x.length]), [...sizes.entries()])
+    slow.send(null, 'last', 'phoenix', 'heartbeat', {})
+    await slow.reply('last')
+    for (const client of [sender, slow]) client.close()
+    await notifier.stop()
+  })
+}
+
 test('nothing but TLS 1.2 and later gets in, and the internal port needs none', async () => {
   // A system that would allow more than we do.
   writeFileSync(file('openssl.cnf'), `openssl_conf = a
