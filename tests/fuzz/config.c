@@ -183,31 +183,37 @@ test_file(struct slice text)
 	test_arguments(2, argv);
 }
 
-/* Is any of the arguments, or what follows "=" in it, left of a secret? */
+/* Is nothing left of a secret that was in these arguments? */
 static void
-check_hidden(int argc, char **argv)
+check_hidden(int argc, char **argv, const size_t lengths[])
 {
+	const size_t name = strlen("--jwt-secret=");
+
 	for (int i = 1; i < argc; i++)
 	{
-		if (strncmp(argv[i], "--jwt-secret=", 13) == 0)
-			CHECK(argv[i][13] == '\0');
+		if (strncmp(argv[i], "--jwt-secret=", name) != 0)
+			continue;
+		for (size_t at = name; at < lengths[i]; at++)
+			CHECK(argv[i][at] == '\0');
 	}
 }
 
 static void
 test_flags(struct slice text)
 {
-	char *argv[ARGUMENTS_MAX] = {0};
-	int	  argc = 1;
+	char  *argv[ARGUMENTS_MAX] = {0};
+	size_t lengths[ARGUMENTS_MAX] = {0};
+	int	   argc = 1;
 
 	while (text.length > 0 && argc < ARGUMENTS_MAX)
 	{
 		struct slice line = fuzz_take_line(&text);
 
+		lengths[argc] = strnlen(line.data, line.length);
 		argv[argc++] = memory_copy(line.data, line.length);
 	}
 	if (test_arguments(argc, argv) == EXIT_CODE_OK)
-		check_hidden(argc, argv);
+		check_hidden(argc, argv, lengths);
 	while (--argc > 0)
 		free(argv[argc]);
 }

@@ -24,6 +24,7 @@ const bad = {
   'an empty token': [() => '', malformed],
   'not a token': [() => 'abc', malformed],
   'three parts of nothing': [() => 'a.b.c', malformed],
+  'a part that no base64 ends like': [() => 'e=JhXXXX.e30.AAAA', malformed],
   'an API key that nobody configured': [() => 'sb_publishable_abc', unknownKey],
   'another secret': [() => h.signToken({ role: 'authenticated', sub: 'a', exp: h.inSeconds(60) }, { secret: 'other' }), signature],
   'no signature': [() => notifier.token().replace(/[^.]*$/, ''), signature],
