@@ -251,3 +251,14 @@ argument_required_json_object(FunctionCallInfo fcinfo, int n, const char *name)
 	require_value(fcinfo, n, name);
 	return argument_json_object(fcinfo, n, name);
 }
+
+char *
+json_string_member(Jsonb *object, const char *key)
+{
+	JsonbValue value;
+
+	if (getKeyJsonValueFromContainer(&object->root, key, (int) strlen(key), &value) == NULL ||
+		value.type != jbvString)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}

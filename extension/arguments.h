@@ -12,6 +12,7 @@
 #define HARTHIO_ARGUMENTS_H
 
 #include "fmgr.h"
+#include "utils/jsonb.h"
 
 extern char *argument_session_id(FunctionCallInfo fcinfo, int n);
 extern int	 argument_epoch(FunctionCallInfo fcinfo, int n);
@@ -32,6 +33,9 @@ extern Datum argument_json_object(FunctionCallInfo fcinfo, int n, const char *na
 
 /* A JSON object that must be there. */
 extern Datum argument_required_json_object(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* A member of an object that is a string, as a copy; or NULL. */
+extern char *json_string_member(Jsonb *object, const char *key);
 
 /* Raise 22023 unless a participant's id, from whichever source, is fit. */
 extern void check_participant_id(const char *id);

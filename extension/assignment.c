@@ -69,13 +69,6 @@ static Statement forget_statement = {
 	.argtypes = {TEXTOID},
 };
 
-static Datum
-text_or_null(const char *string, bool *isnull)
-{
-	*isnull = string == NULL;
-	return string ? CStringGetTextDatum(string) : (Datum) 0;
-}
-
 /*
  * The newest assignment of a session as this transaction sees it, or as it is
  * committed now.

@@ -50,18 +50,6 @@ claims_of_request(void)
 	return claims;
 }
 
-/* A claim that is a string, or NULL. */
-static char *
-claim_string(Jsonb *claims, const char *name)
-{
-	JsonbValue value;
-
-	if (getKeyJsonValueFromContainer(&claims->root, name, (int) strlen(name), &value) == NULL ||
-		value.type != jbvString)
-		return NULL;
-	return pnstrdup(value.val.string.val, value.val.string.len);
-}
-
 /*
  * Find out who calls, or why the caller may not be the one it says.
  */
@@ -69,8 +57,8 @@ static bool
 identify(char *given, Identity *identity, const char **refusal)
 {
 	Jsonb *claims = claims_of_request();
-	char  *role = claims ? claim_string(claims, "role") : NULL;
-	char  *sub = claims ? claim_string(claims, "sub") : NULL;
+	char  *role = claims ? json_string_member(claims, "role") : NULL;
+	char  *sub = claims ? json_string_member(claims, "sub") : NULL;
 
 	identity->trusted = claims == NULL ||
 						(role != NULL && strcmp(role, TRUSTED_ROLE) == 0);

@@ -177,13 +177,8 @@ keep_outcome(const Outcome *outcome)
 static bool
 is_own_fault(const Outcome *outcome)
 {
-	Jsonb	  *detail = DatumGetJsonbP(outcome->detail);
-	JsonbValue reason;
-
 	return !outcome->success &&
-		   getKeyJsonValueFromContainer(&detail->root, "reason", strlen("reason"), &reason) != NULL &&
-		   reason.type == jbvString &&
-		   guard_is_own_fault(pnstrdup(reason.val.string.val, reason.val.string.len));
+		   guard_is_own_fault(json_string_member(DatumGetJsonbP(outcome->detail), "reason"));
 }
 
 /*

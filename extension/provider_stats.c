@@ -20,13 +20,6 @@ PG_FUNCTION_INFO_V1(harthio_providers);
 PG_FUNCTION_INFO_V1(harthio_provider_scores);
 
 static Datum
-text_or_null(const char *string, bool *isnull)
-{
-	*isnull = string == NULL;
-	return string ? CStringGetTextDatum(string) : (Datum) 0;
-}
-
-static Datum
 time_or_null(TimestampTz time, bool *isnull)
 {
 	*isnull = TIMESTAMP_IS_NOBEGIN(time);

@@ -12,8 +12,7 @@
 
 #include "scope.h"
 
-#include "utils/jsonb.h"
-
+#include "arguments.h"
 #include "harthio.h"
 
 #define REGION_MAX 32
@@ -25,20 +24,9 @@
 static const char *const nets[] = {"p2p-ok", "symmetric", "udp-blocked", UNKNOWN_NET};
 
 static const char *
-member_string(Jsonb *info, const char *key)
-{
-	JsonbValue value;
-
-	if (getKeyJsonValueFromContainer(&info->root, key, (int) strlen(key), &value) == NULL ||
-		value.type != jbvString)
-		return "";
-	return pnstrdup(value.val.string.val, value.val.string.len);
-}
-
-static const char *
 known_net(const char *name)
 {
-	for (int i = 0; i < lengthof(nets); i++)
+	for (int i = 0; name != NULL && i < lengthof(nets); i++)
 	{
 		if (strcmp(name, nets[i]) == 0)
 			return nets[i];
@@ -49,7 +37,7 @@ known_net(const char *name)
 static bool
 is_region(const char *name)
 {
-	size_t length = strlen(name);
+	size_t length = name ? strlen(name) : 0;
 
 	return length > 0 && length <= REGION_MAX && strspn(name, REGION_CHARACTERS) == length;
 }
@@ -58,8 +46,8 @@ char *
 scope_of_info(Datum info)
 {
 	Jsonb	   *object = DatumGetJsonbP(info);
-	const char *net = known_net(member_string(object, "net"));
-	const char *region = member_string(object, "region");
+	const char *net = known_net(json_string_member(object, "net"));
+	const char *region = json_string_member(object, "region");
 
 	StaticAssertStmt(sizeof("udp-blocked/") + REGION_MAX <= SCOPE_MAX + 1, "a scope must fit");
 

@@ -120,7 +120,10 @@ static Statement write_history_statement = {
 };
 
 static Statement trim_history_statement = {
-	.text = "DELETE FROM harthio.score_history WHERE minute < clock_timestamp() - interval '7 days'",
+	.text = "DELETE FROM harthio.score_history"
+			" WHERE provider = $1 AND minute < clock_timestamp() - interval '7 days'",
+	.nargs = 1,
+	.argtypes = {TEXTOID},
 };
 
 static Statement trim_scopes_statement = {
@@ -380,7 +383,7 @@ write_arm(const ScoreScope *scope, const ScoreArm *arm, const char *provider, do
 	if (scope->name[0] == '\0')
 	{
 		statement_run(&write_history_statement, args + 1, NULL);
-		statement_run(&trim_history_statement, NULL, NULL);
+		statement_run(&trim_history_statement, args + 1, NULL);
 	}
 }
 

@@ -32,6 +32,9 @@ extern uint64 statement_run(Statement *statement, Datum *args, const char *nulls
 /* Run a SELECT on what is committed now, whatever the isolation level. */
 extern uint64 statement_run_latest(Statement *statement, Datum *args);
 
+/* A datum of a string, or of null for NULL. */
+extern Datum text_or_null(const char *string, bool *isnull);
+
 /* Columns (counted from 1) of a row (counted from 0) of the last result. */
 extern Datum	   column_datum(uint64 row, int column, bool *isnull);
 extern int		   column_int(uint64 row, int column);
