@@ -49,7 +49,8 @@ OBJS = \
 	extension/search_path.o \
 	extension/state.o \
 	extension/sweeper.o \
-	extension/vacancy.o
+	extension/vacancy.o \
+	extension/worker.o
 DATA = $(wildcard extension/harthio--*.sql) extension/compat/harthio-app.sql extension/compat/harthio_realtime.sql
 
 PG_CPPFLAGS = -I$(CURDIR)/extension

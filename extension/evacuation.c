@@ -156,11 +156,7 @@ lock_providers(const char *provider)
 			other = true;
 	}
 	if (!exists)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("provider \"%s\" does not exist", provider),
-				 errdetail("It is no row of harthio.provider."),
-				 errhint("See harthio_providers().")));
+		provider_not_found(provider);
 	return other;
 }
 

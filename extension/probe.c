@@ -28,11 +28,7 @@ require_provider(const char *name)
 	const Provider *provider = provider_find(provider_read_all(), name);
 
 	if (provider == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("provider \"%s\" does not exist", name),
-				 errdetail("There is no such row in harthio.provider."),
-				 errhint("See harthio_providers().")));
+		provider_not_found(name);
 	return provider;
 }
 

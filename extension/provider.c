@@ -130,6 +130,16 @@ provider_find(List *providers, const char *name)
 	return NULL;
 }
 
+void
+provider_not_found(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("provider \"%s\" does not exist", name),
+			 errdetail("There is no such row in harthio.provider."),
+			 errhint("See harthio_providers().")));
+}
+
 /* How often each has failed in a session, until now and just now. */
 static void
 read_failures(const ProviderNeed *need, List *providers)

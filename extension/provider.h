@@ -54,6 +54,9 @@ typedef struct ProviderReport
 extern List		*provider_read_all(void);
 extern Provider *provider_find(List *providers, const char *name);
 
+/* Raises 42704. */
+extern void provider_not_found(const char *name) pg_attribute_noreturn();
+
 /*
  * The best enabled provider; where the session is now only if nothing better
  * is left.  False if none is enabled and has room.  Needs SPI.

@@ -17,32 +17,24 @@
 
 #include "publisher.h"
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "commands/extension.h"
-#include "miscadmin.h"
-#include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
-#include "storage/latch.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "change_ring.h"
 #include "statement.h"
 #include "score.h"
 #include "state.h"
+#include "worker.h"
 
 #define BATCH_MAX			   1000 /* sessions in one transaction */
 #define GATHER_MS			   1	/* between two batches, under load */
 #define CHECKPOINT_INTERVAL_MS 1000 /* between two writings of scores */
-#define RESTART_SECONDS		   1	/* after it has died */
 
 #define RESYNC_PAYLOAD	 "{\"resync\":true}"
 #define MESSAGES_PAYLOAD "{\"messages\":true}"
@@ -50,39 +42,7 @@
 void
 publisher_register(void)
 {
-	BackgroundWorker worker = {
-		.bgw_name = "harthio publisher",
-		.bgw_type = "harthio publisher",
-		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
-		.bgw_start_time = BgWorkerStart_RecoveryFinished,
-		.bgw_restart_time = RESTART_SECONDS,
-		.bgw_library_name = "harthio",
-		.bgw_function_name = "harthio_publisher_main",
-	};
-
-	/* pg_upgrade's server has nobody to tell */
-	if (!IsBinaryUpgrade)
-		RegisterBackgroundWorker(&worker);
-}
-
-static void
-begin_work(const char *activity)
-{
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	pgstat_report_activity(STATE_RUNNING, activity);
-}
-
-static void
-end_work(void)
-{
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
+	worker_register("harthio publisher", "harthio_publisher_main");
 }
 
 static ArrayType *
@@ -128,7 +88,7 @@ publish(SessionIdBuffer *ids, bool resync)
 	if (count == 0 && !messages && !overflowed && !resync)
 		return false;
 
-	begin_work("publishing states");
+	worker_begin("publishing states");
 	if (resync || overflowed)
 		Async_Notify(HARTHIO_CHANNEL, RESYNC_PAYLOAD);
 	if (messages)
@@ -137,7 +97,8 @@ publish(SessionIdBuffer *ids, bool resync)
 	/* the extension may have been dropped since */
 	if (count > 0 && OidIsValid(get_extension_oid("harthio", true)))
 		notify_states(ids, count);
-	end_work();
+	worker_end();
+	worker_rest();
 	change_ring_published();
 
 	return true;
@@ -146,7 +107,7 @@ publish(SessionIdBuffer *ids, bool resync)
 static void
 write_scores(void)
 {
-	begin_work("writing scores");
+	worker_begin("writing scores");
 	if (OidIsValid(get_extension_oid("harthio", true)))
 	{
 		score_ensure_loaded();
@@ -154,30 +115,9 @@ write_scores(void)
 	}
 	else
 		score_forget();
-	end_work();
+	worker_end();
+	worker_rest();
 	score_checkpoint_committed();
-}
-
-/*
- * Sleep until there is something to do, for at most timeout milliseconds if
- * that is not negative.
- */
-static void
-wait_for_work(long timeout)
-{
-	int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
-
-	if (timeout >= 0)
-		events |= WL_TIMEOUT;
-	(void) WaitLatch(MyLatch, events, timeout, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
 }
 
 /*
@@ -209,7 +149,7 @@ run(SessionIdBuffer *ids)
 			if (timeout < 0)
 				timeout = left;
 		}
-		wait_for_work(timeout);
+		(void) worker_wait(timeout);
 	}
 
 	if (score_checkpoint_due())
@@ -221,16 +161,10 @@ harthio_publisher_main(Datum arg)
 {
 	SessionIdBuffer *ids;
 
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnection(harthio_database, NULL, 0);
-
-	/* names are not looked up where users can put objects */
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+	worker_connect(SignalHandlerForShutdownRequest);
 
 	/* a NOTIFY gets a transaction id and would wait for the disk */
-	SetConfigOption("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	worker_set("synchronous_commit", "off");
 
 	/* lives as long as the worker */
 	ids = MemoryContextAlloc(TopMemoryContext, BATCH_MAX * sizeof(SessionIdBuffer));

@@ -17,18 +17,13 @@
 #include "commands/extension.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "evacuation.h"
@@ -38,10 +33,10 @@
 #include "score.h"
 #include "statement.h"
 #include "vacancy.h"
+#include "worker.h"
 
 PG_FUNCTION_INFO_V1(harthio_sweep);
 
-#define RESTART_SECONDS 1 /* after it has died */
 #define RECOUNT_SECONDS 600
 #define LOCK_TIMEOUT	"1s"
 #define AT_ONCE			0 /* a time long ago */
@@ -209,18 +204,10 @@ do_finish(Walk *walk, int n)
 static void
 do_in_transaction(Work work, Walk *walk, int n)
 {
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	pgstat_report_activity(STATE_RUNNING, walk->sweep->activity);
-
+	worker_begin(walk->sweep->activity);
 	if (OidIsValid(get_extension_oid("harthio", true)))
 		work(walk, n);
-
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	worker_end();
 }
 
 /*
@@ -247,8 +234,7 @@ try_in_transaction(Work work, Walk *walk, int n)
 	}
 	PG_END_TRY();
 
-	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
+	worker_rest();
 	CHECK_FOR_INTERRUPTS();
 	return done;
 }
@@ -314,23 +300,6 @@ time_to_rest(void)
 }
 
 static void
-wait_for_work(void)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 time_to_rest(), PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-	look_for_request();
-
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-		begin_all_walks(); /* with the new settings */
-	}
-}
-
-static void
 run(void)
 {
 	for (int i = 0; i < lengthof(sweeps); i++)
@@ -346,7 +315,9 @@ run(void)
 			if (walks[i].resume_at <= GetCurrentTimestamp())
 				take_batch(&walks[i]);
 		}
-		wait_for_work();
+		if (worker_wait(time_to_rest()))
+			begin_all_walks(); /* with the new settings */
+		look_for_request();
 	}
 }
 
@@ -370,19 +341,13 @@ attach(void)
 void
 harthio_sweeper_main(Datum arg)
 {
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnection(harthio_database, NULL, 0);
-
-	/* names are not looked up where users can put objects */
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+	worker_connect(die);
 
 	/* see IsolationUsesXactSnapshot() in harthio_sweep() */
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+	worker_set("default_transaction_isolation", "read committed");
 
 	/* who holds a row for long is passed over */
-	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
+	worker_set("lock_timeout", LOCK_TIMEOUT);
 
 	attach();
 	run();
@@ -436,17 +401,6 @@ sweeper_shmem_init(void)
 void
 sweeper_register(void)
 {
-	BackgroundWorker worker = {
-		.bgw_name = "harthio sweeper",
-		.bgw_type = "harthio sweeper",
-		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
-		.bgw_start_time = BgWorkerStart_RecoveryFinished,
-		.bgw_restart_time = RESTART_SECONDS,
-		.bgw_library_name = "harthio",
-		.bgw_function_name = "harthio_sweeper_main",
-	};
-
 	RegisterXactCallback(xact_callback, NULL);
-	if (!IsBinaryUpgrade)
-		RegisterBackgroundWorker(&worker);
+	worker_register("harthio sweeper", "harthio_sweeper_main");
 }
