@@ -21,7 +21,10 @@ const hears = (client, ref) => h.eventually(`the answer to ${ref}`, () => textsO
 const pongs = (client) => client.frames.filter((f) => f.opcode === PONG).map((f) => f.payload.toString())
 
 // The close frame that ended it, as [code, reason]; [] is one without a code.
+// Who has it ends its side too, or the server would wait for that some seconds.
 async function farewell(client) {
+  await h.eventually('the close frame', () => client.frames.some((f) => f.opcode === CLOSE))
+  client.socket.end()
   await client.ended
   const closes = client.frames.filter((f) => f.opcode === CLOSE)
   assert.equal(closes.length, 1, `${closes.length} close frames`)
@@ -149,6 +152,12 @@ for (const [name, frames] of Object.entries({
     assert.equal((await farewell(client))[0], 1002)
   })
 }
+
+test('who has been told why and stays is ended', async () => {
+  const client = await connect()
+  client.send({ opcode: 3 })
+  assert.equal(await client.ended, 'ended')
+})
 
 for (const opcode of [PING, PONG, CLOSE]) {
   test(`a control frame (${opcode}) of 126 bytes ends the connection`, async () => {
