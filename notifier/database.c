@@ -16,7 +16,6 @@
 #include "memory.h"
 #include "private.h"
 
-#define REQUEST_TIME_MS		5000
 #define OBJECTION_MAX_BYTES 400
 #define NUMBER_MAX_BYTES	24
 
@@ -456,7 +455,7 @@ new_request(struct database *database, const enum statement *question,
 	request->next_statement = question;
 	request->values[VALUE_SUBJECT] = memory_copy(subject, strlen(subject));
 	request->values[VALUE_CLAIMS] = memory_copy(claims, strlen(claims));
-	request->deadline = uv_now(database->link.setup->uv) + REQUEST_TIME_MS;
+	request->deadline = uv_now(database->link.setup->uv) + database->link.setup->answer_ms;
 	request->verdict = DATABASE_UNAVAILABLE;
 	return request;
 }

@@ -43,6 +43,7 @@ struct link_setup
 	uv_loop_t	   *uv;												/* where they run */
 	const char	   *conninfo;										/* as given; empty: libpq's defaults */
 	bool			allow_superuser;								/* as the role that we log in as */
+	uint64_t		answer_ms;										/* to wait for an answer of theirs */
 	struct metrics *metrics;										/* counts what becomes of them */
 	void (*hopeless)(void *arg, int exit_code, const char *reason); /* told when it is no use */
 	void *arg;														/* its first argument */

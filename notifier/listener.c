@@ -22,9 +22,6 @@
 /* The publisher's lag is asked this long after the last answer. */
 #define LAG_INTERVAL_MS 1000
 
-/* A connection that does not answer for so long is no good. */
-#define LAG_PATIENCE_MS 10000
-
 enum listener_state
 {
 	LISTENER_IDLE,		/* nothing was asked */
@@ -422,7 +419,7 @@ listener_tick(struct listener *listener)
 	const uint64_t now = uv_now(listener->link.setup->uv);
 
 	if (listener->state == LISTENER_LAG &&
-		now - listener->lag_asked_at >= LAG_PATIENCE_MS)
+		now - listener->lag_asked_at >= 2 * listener->link.setup->answer_ms)
 		database_link_lose(&listener->link, "no answer in time");
 	else if (listener->state == LISTENER_IDLE && listener->listening &&
 			 (isnan(listener->lag) || now - listener->lag_told_at >= LAG_INTERVAL_MS))

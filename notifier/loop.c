@@ -330,6 +330,7 @@ start_links(struct loop *loop)
 		.uv = &loop->uv,
 		.conninfo = loop->started->options.database,
 		.allow_superuser = loop->started->options.allow_superuser,
+		.answer_ms = loop->started->options.database_timeout_ms,
 		.metrics = &loop->metrics,
 		.hopeless = on_hopeless,
 		.arg = loop,

@@ -50,6 +50,7 @@ struct options
 	bool		   public_channels;		/* may topics other than sessions be joined? */
 	struct limits  limits;				/* how much may be asked for */
 	uint64_t	   drain_seconds;		/* over which to close connections */
+	uint64_t	   database_timeout_ms; /* for an answer of the database */
 	uint64_t	   max_lag_ms;			/* of the publisher, to be ready */
 	bool		   rpc;					/* can functions be called by HTTP? */
 	char		  *rpc_functions;		/* others that can be; NULL: none */

@@ -25,6 +25,8 @@ const struct option options_table[] = {
 	 .help = "PostgreSQL connection string or URL; empty means libpq's PG* variables"},
 	{.name = "allow-superuser", .value_name = "on|off", .standard = "off", .type = OPTION_SWITCH, AT(allow_superuser),
 	 .help = "run though the database's role is a superuser"},
+	{.name = "database-timeout-ms", .value_name = "MILLISECONDS", .standard = "5000", .type = OPTION_NUMBER, AT(database_timeout_ms), .lowest = 100, .highest = 600000,
+	 .help = "how long a join waits for an answer of the database; the listener waits twice as long"},
 	{.name = "listen", .value_name = "ADDRESS", .standard = "127.0.0.1:4000", .type = OPTION_ADDRESS, AT(listen),
 	 .help = "where clients connect: HOST:PORT such as [::1]:4000 (port 0 is any free one) or unix:PATH"},
 	{.name = "internal-listen", .value_name = "ADDRESS", .standard = "", .type = OPTION_ADDRESS, AT(internal),

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import * as h from './harness.mjs'
 
 let notifier
-h.notifierForThisFile((started) => { notifier = started })
+h.notifierForThisFile((started) => { notifier = started }, { args: ['--database-timeout-ms', '2000'] })
 
 const { connect } = h
 

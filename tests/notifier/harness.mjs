@@ -31,11 +31,12 @@ export const DEADLINE_MS = 20000
 
 // ---------------------------------------------------------------- waiting
 
-// The first truthy result of probe(), which is tried until the deadline.
+// The first truthy result of probe(), which is tried until the deadline, at first
+// often: most that is waited for is there at once.
 export async function eventually(what, probe, deadlineMs = DEADLINE_MS) {
   const end = Date.now() + deadlineMs
   let last
-  for (;;) {
+  for (let pause = 1; ; pause = Math.min(2 * pause, 10)) {
     try {
       const result = await probe()
       if (result) return result
@@ -47,7 +48,7 @@ export async function eventually(what, probe, deadlineMs = DEADLINE_MS) {
       const seen = last instanceof Error ? last.message : JSON.stringify(last)
       throw new Error(`did not happen in ${deadlineMs} ms: ${what} (last seen: ${seen})`)
     }
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await new Promise((resolve) => setTimeout(resolve, pause))
   }
 }
 

@@ -186,7 +186,7 @@ test('readyz says why while there is no database', async () => {
 })
 
 test('a listener that gets no answer is not ready, and is given up', async () => {
-  const notifier = await h.Notifier.start({ args: [...internal, '--max-lag-ms', '1000'] })
+  const notifier = await h.Notifier.start({ args: [...internal, '--max-lag-ms', '1000', '--database-timeout-ms', '1500'] })
   await h.eventually('it is ready', async () => (await notifier.internal('/readyz')).status === 200)
   const [backend] = await h.eventually('the listening backend', async () => {
     const found = await h.backends("LIKE '%publisher_lag%'")

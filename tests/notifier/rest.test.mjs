@@ -8,7 +8,7 @@ import * as h from './harness.mjs'
 
 let notifier
 h.notifierForThisFile((started) => { notifier = started },
-  { args: ['--max-payload-bytes', '100000', '--max-messages', '200', '--max-channels', '5'] })
+  { args: ['--max-payload-bytes', '100000', '--max-messages', '200', '--max-channels', '5', '--database-timeout-ms', '2000'] })
 
 const { connect, raw } = h
 
