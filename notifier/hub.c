@@ -521,14 +521,14 @@ hub_send_state(struct hub_member *member)
 	enum phoenix_version		version = member->connection->version;
 	const struct session_state *state;
 
-	if (room->session == NULL || room->session->state.json == NULL)
+	if (room->session == NULL || room->session->state.json.data == NULL)
 		return;
 	state = &room->session->state;
 	if (room->state_frames[version] == NULL)
 	{
 		struct phoenix_broadcast broadcast = {
 			.event = slice_text(state->event),
-			.payload = slice_text(state->json),
+			.payload = state->json,
 		};
 
 		room->state_frames[version] =
@@ -543,7 +543,7 @@ send_state_to_all(const struct hub_session *session, const char *event)
 {
 	const struct phoenix_broadcast broadcast = {
 		.event = slice_text(event),
-		.payload = slice_text(session->state.json),
+		.payload = session->state.json,
 	};
 
 	for (struct hub_room *room = session->rooms; room != NULL; room = room->next)
@@ -560,22 +560,17 @@ hub_try_state(struct hub *hub, struct slice json)
 
 	if (!session_state_parse(json, &state))
 		return false;
-	session = hub_session_find(hub, slice_text(state.session_id));
-	known = session != NULL && session->state.json != NULL;
+	session = hub_session_find(hub, state.session_id);
+	known = session != NULL && session->state.json.data != NULL;
 	if (session == NULL || (known && !session_state_newer(&state, &session->state)))
-	{
-		session_state_free(&state);
 		return true;
-	}
 	if (known && session_state_same(&state, &session->state))
 	{
 		session->state.version = state.version;
-		session_state_free(&state);
 		return true;
 	}
 	event = known ? session_state_event(&state, &session->state) : state.event;
-	session_state_free(&session->state);
-	session->state = state;
+	session_state_keep(&session->state, &state);
 	hub->states++;
 	for (struct hub_room *room = session->rooms; room != NULL; room = room->next)
 		forget_state_frames(room);

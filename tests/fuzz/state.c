@@ -28,28 +28,41 @@ LLVMFuzzerInitialize(const int *argc, char ***argv)
 	return 0;
 }
 
-/* What is said of a state is what is in it. */
+/*
+ * What is said of a state is what is in it, as another parser sees it.  That one
+ * knows escaped names and refuses some escaped text: then it has no say.
+ */
+static void
+check_members(struct slice text, const struct session_state *state)
+{
+	json_t *object = memchr(text.data, '\\', text.length) == NULL ? fuzz_json(text, NULL) : NULL;
+
+	if (object != NULL)
+	{
+		CHECK(slice_equal(state->session_id, fuzz_string(json_object_get(object, "sessionId"))));
+		CHECK(state->generation == json_integer_value(json_object_get(object, "generation")));
+		CHECK(state->epoch == json_integer_value(json_object_get(object, "epoch")));
+		CHECK(state->version == json_integer_value(json_object_get(object, "version")));
+	}
+	json_decref(object);
+}
+
 static void
 check_state(struct slice text, const struct session_state *state)
 {
-	struct session_state again;
-	json_t				*object = fuzz_json(text, NULL);
-	json_t				*content = fuzz_json(slice_text(state->content), NULL);
+	struct session_state kept = {0};
 
-	CHECK(slice_equal(slice_text(state->json), text));
-	CHECK(session_id_valid(slice_text(state->session_id)));
+	CHECK(slice_equal(state->json, text));
+	CHECK(fuzz_is_inside(state->session_id, text) && fuzz_is_inside(state->version_text, text));
+	CHECK(session_id_valid(state->session_id));
 	CHECK(session_state_is_event(slice_text(state->event)));
-	CHECK(slice_equal(slice_text(state->session_id), fuzz_string(json_object_get(object, "sessionId"))));
-	CHECK(state->version == json_integer_value(json_object_get(object, "version")));
-	json_object_del(object, "version");
-	CHECK(json_equal(object, content));
-	json_decref(content);
-	json_decref(object);
+	check_members(text, state);
 
-	CHECK(session_state_parse(text, &again));
-	CHECK(session_state_same(state, &again));
-	CHECK(!session_state_newer(state, &again));
-	session_state_free(&again);
+	session_state_keep(&kept, state);
+	CHECK(slice_equal(kept.json, text) && slice_equal(kept.session_id, state->session_id));
+	CHECK(session_state_same(state, &kept) && session_state_same(&kept, state));
+	CHECK(!session_state_newer(state, &kept));
+	session_state_free(&kept);
 }
 
 /* Exactly one of "a is newer", "b is newer" and "they are of one moment". */
@@ -85,18 +98,18 @@ static void
 check_hub(const struct session_state *states, size_t count)
 {
 	static const struct hash_key secret = {1, 2};
-	const char					*id = states[0].session_id;
+	const struct slice			 id = states[0].session_id;
 	const struct session_state	*newest = NULL;
 	struct hub_session			*session;
 	struct hub					 hub;
 	uint64_t					 news = 0;
 
 	hub_init(&hub, &secret, ignore_wake, NULL);
-	session = hub_session_hold(&hub, slice_text(id));
+	session = hub_session_hold(&hub, id);
 	for (size_t i = 0; i < count; i++)
 	{
-		CHECK(hub_try_state(&hub, slice_text(states[i].json)));
-		if (strcmp(states[i].session_id, id) == 0 &&
+		CHECK(hub_try_state(&hub, states[i].json));
+		if (slice_equal(states[i].session_id, id) &&
 			(newest == NULL || session_state_newer(&states[i], newest)))
 		{
 			news += newest == NULL || !session_state_same(&states[i], newest);
@@ -129,7 +142,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_order(states, count);
 	if (count > 0)
 		check_hub(states, count);
-	for (size_t i = 0; i < count; i++)
-		session_state_free(&states[i]);
 	return 0;
 }
