@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "json_plain.h"
 #include "memory.h"
 
 #define BUFFER_FIRST_CAPACITY 256
@@ -48,26 +49,34 @@ buffer_append_byte(struct buffer *buffer, unsigned char byte)
 	buffer->data[buffer->length++] = (char) byte;
 }
 
+static void
+append_escaped(struct buffer *buffer, unsigned char c)
+{
+	char escape[7] = {'\\', (char) c};
+
+	if (c < 0x20)
+		snprintf(escape, sizeof(escape), "\\u%04x", c);
+	buffer_append_text(buffer, escape);
+}
+
 /* Append as a JSON string.  The text must be UTF-8; NUL may be in it. */
 void
 buffer_append_json_string(struct buffer *buffer, struct slice text)
 {
+	const char *at = text.data;
+	const char *end = text.data + text.length;
+
 	buffer_append_byte(buffer, '"');
-	for (size_t i = 0; i < text.length; i++)
+	while (at < end)
 	{
-		unsigned char c = (unsigned char) text.data[i];
+		const char *special = json_plain_skip(at, end);
 
-		if (c < 0x20)
-		{
-			char escape[7];
-
-			snprintf(escape, sizeof(escape), "\\u%04x", c);
-			buffer_append_text(buffer, escape);
-			continue;
-		}
-		if (c == '"' || c == '\\')
-			buffer_append_byte(buffer, '\\');
-		buffer_append_byte(buffer, c);
+		buffer_append(buffer, slice_of(at, (size_t) (special - at)));
+		at = special;
+		if (at < end && (unsigned char) *at >= 0x80)
+			buffer_append_byte(buffer, (unsigned char) *at++);
+		else if (at < end)
+			append_escaped(buffer, (unsigned char) *at++);
 	}
 	buffer_append_byte(buffer, '"');
 }

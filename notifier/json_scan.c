@@ -7,6 +7,8 @@
  */
 #include "json_scan.h"
 
+#include "json_plain.h"
+
 static const char *scan_any(const char *at, const char *end, int depth);
 
 static const char *
@@ -87,20 +89,16 @@ static const char *
 scan_string(const char *at, const char *end)
 {
 	at++;
-	while (at != NULL && at < end)
+	while (at != NULL && (at = json_plain_skip(at, end)) < end)
 	{
 		unsigned char c = (unsigned char) *at;
 
 		if (c == '"')
 			return at + 1;
-		if (c < 0x20)
-			return NULL;
 		if (c == '\\')
 			at = scan_escape(at + 1, end);
-		else if (c >= 0x80)
-			at = scan_multibyte(at, end);
 		else
-			at++;
+			at = c >= 0x80 ? scan_multibyte(at, end) : NULL;
 	}
 	return NULL;
 }

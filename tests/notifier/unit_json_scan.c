@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "json_plain.h"
 #include "json_scan.h"
 
 static const char *const good[] = {
@@ -95,6 +96,30 @@ test_depth(void)
 	CHECK(!json_scan_valid(slice_of(text, (size_t) 2 * JSON_SCAN_MAX_DEPTH + 2)));
 }
 
+/* Whatever byte is where: is the first special one found, and no other? */
+static void
+test_plain(void)
+{
+	unsigned wrong = 0;
+
+	for (unsigned byte = 0; byte < 256; byte++)
+	{
+		for (size_t place = 0; place < 24; place++)
+		{
+			char		text[24];
+			const bool	special = byte < 0x20 || byte >= 0x80 || strchr("\"\\", (int) byte) != NULL;
+			const char *end = text + sizeof(text);
+
+			memset(text, place % 2 ? ' ' : 0x7f, sizeof(text));
+			text[sizeof(text) - 1] = '\n';
+			text[place] = (char) byte;
+			wrong += json_plain_skip(text, text + place) != text + place;
+			wrong += json_plain_skip(text, end) != (special || place == sizeof(text) - 1 ? text + place + !special : end - 1);
+		}
+	}
+	CHECK(wrong == 0);
+}
+
 void
 test_json_scan(void)
 {
@@ -102,6 +127,7 @@ test_json_scan(void)
 		CHECK(valid(good[i]) && jansson_takes(good[i], strlen(good[i])));
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK(!valid(bad[i]) && !jansson_takes(bad[i], strlen(bad[i])));
+	test_plain();
 	test_depth();
 	test_damaged();
 	CHECK(utf8_valid(SLICE("")) && utf8_valid(SLICE("a\0\xc3\xa9")) && !utf8_valid(SLICE("a\xc3")));
