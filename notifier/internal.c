@@ -1,11 +1,12 @@
 /*
  * internal.c
- *		The internal port: how we are, for machines.
+ *		The internal port: how we are, for machines, and the operator's page.
  */
 #include "internal.h"
 
 #include "health.h"
 #include "loop.h"
+#include "pages.h"
 
 static int
 answer_metrics(struct lws *wsi, struct loop *loop)
@@ -46,6 +47,8 @@ answer_ready(struct lws *wsi, const struct loop *loop)
 static int
 handle_http(struct lws *wsi, const char *path)
 {
+	int result;
+
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0)
 	{
 		if (strcmp(path, "/metrics") == 0)
@@ -55,6 +58,8 @@ handle_http(struct lws *wsi, const char *path)
 		if (strcmp(path, "/healthz") == 0)
 			return server_answer(wsi, HTTP_STATUS_OK, "text/plain", SLICE("ok\n"));
 	}
+	if (pages_serve(wsi, server_loop(wsi)->started->options.operator_pages, PAGES_OF_OPERATOR, path, &result))
+		return result;
 	return server_answer(wsi, HTTP_STATUS_NOT_FOUND, "text/plain", SLICE("not found\n"));
 }
 
@@ -66,7 +71,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	(void) length;
 	if (reason == LWS_CALLBACK_HTTP)
 		return handle_http(wsi, in);
-	return reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE ? -1 : 0;
+	return reason == LWS_CALLBACK_HTTP_FILE_COMPLETION || reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE ? -1 : 0;
 }
 
 const struct lws_protocols internal_protocols[] = {

@@ -3,9 +3,11 @@
  *		How the value of an option is read, by its type.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "exit_codes.h"
 #include "memory.h"
@@ -28,6 +30,26 @@ read_text(char **place, const char *text)
 {
 	*place = *text != '\0' ? memory_copy(text, strlen(text)) : NULL;
 	return true;
+}
+
+/* Its real path, so that nothing that is found in it can be elsewhere. */
+static bool
+read_directory(char **place, const char *text, char *problem)
+{
+	int directory;
+
+	if (*text == '\0')
+		return true;
+	directory = open(text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory >= 0)
+	{
+		close(directory);
+		*place = realpath(text, NULL);
+	}
+	if (*place != NULL)
+		return true;
+	snprintf(problem, PROBLEM_MAX_BYTES, "directory \"%s\": %s", text, strerror(errno));
+	return false;
 }
 
 static bool
@@ -159,6 +181,9 @@ option_apply(const struct option *option, struct options *options,
 		case OPTION_TEXT:
 			good = read_text(place, text);
 			break;
+		case OPTION_DIRECTORY:
+			good = read_directory(place, text, problem);
+			break;
 		case OPTION_CONNINFO:
 			good = read_conninfo(place, text, problem);
 			return good ? EXIT_CODE_OK : EXIT_CODE_DATABASE;
@@ -193,6 +218,7 @@ option_release(const struct option *option, struct options *options)
 	switch (option->type)
 	{
 		case OPTION_TEXT:
+		case OPTION_DIRECTORY:
 		case OPTION_CONNINFO:
 			free(*(char **) place);
 			break;

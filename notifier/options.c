@@ -232,6 +232,12 @@ apply(struct options *options, size_t place)
 	return exit_code;
 }
 
+static bool
+is_given(const struct address *address)
+{
+	return address->port != NULL || address->path != NULL;
+}
+
 /* What each may be has been checked; do they make sense together? */
 static int
 check_together(const struct options *options)
@@ -242,7 +248,9 @@ check_together(const struct options *options)
 	else if ((options->tls_certificate == NULL) != (options->tls_key == NULL))
 		log_error("options", "event=missing option=--%s hint=\"TLS needs a certificate and its key.\"",
 				  options->tls_key == NULL ? "tls-key" : "tls-certificate");
-	else if (options->listen.port == NULL && options->listen.path == NULL)
+	else if (options->operator_pages != NULL && !is_given(&options->internal))
+		log_error("options", "event=missing option=--internal-listen hint=\"The operator's pages are served there.\"");
+	else if (!is_given(&options->listen))
 		log_error("options", "event=invalid option=--listen reason=\"must not be empty\"");
 	else
 		return EXIT_CODE_OK;

@@ -47,6 +47,8 @@ struct options
 	char		  *jwt_issuer;			/* what "iss" must be; NULL: anything */
 	char		  *jwt_audience;		/* what "aud" must name; NULL: anything */
 	uint64_t	   jwt_leeway;			/* seconds that clocks may differ */
+	char		  *pages;				/* directory of files for browsers; NULL: none */
+	char		  *operator_pages;		/* the same, on the internal port */
 	bool		   public_channels;		/* may topics other than sessions be joined? */
 	struct limits  limits;				/* how much may be asked for */
 	uint64_t	   drain_seconds;		/* over which to close connections */

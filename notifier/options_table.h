@@ -12,15 +12,16 @@
 
 enum option_type
 {
-	OPTION_ACTION,	 /* no value: does something instead of running */
-	OPTION_TEXT,	 /* char *; empty: NULL */
-	OPTION_CONNINFO, /* char *: what libpq understands; may hold a password */
-	OPTION_ADDRESS,	 /* struct address; empty: nowhere */
-	OPTION_SECRET,	 /* struct slice: the value, or what is in "@FILE" */
-	OPTION_CONTENT,	 /* struct slice: what is in the file of that name */
-	OPTION_NUMBER,	 /* uint64_t, from lowest to highest */
-	OPTION_SWITCH,	 /* bool: "on" or "off" */
-	OPTION_LEVEL	 /* enum log_level */
+	OPTION_ACTION,	  /* no value: does something instead of running */
+	OPTION_TEXT,	  /* char *; empty: NULL */
+	OPTION_DIRECTORY, /* char *: its path without symbolic links; empty: NULL */
+	OPTION_CONNINFO,  /* char *: what libpq understands; may hold a password */
+	OPTION_ADDRESS,	  /* struct address; empty: nowhere */
+	OPTION_SECRET,	  /* struct slice: the value, or what is in "@FILE" */
+	OPTION_CONTENT,	  /* struct slice: what is in the file of that name */
+	OPTION_NUMBER,	  /* uint64_t, from lowest to highest */
+	OPTION_SWITCH,	  /* bool: "on" or "off" */
+	OPTION_LEVEL	  /* enum log_level */
 };
 
 struct option

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "loop.h"
 #include "memory.h"
+#include "pages.h"
 #include "rest.h"
 #include "rpc.h"
 
@@ -85,8 +86,11 @@ server_answer(struct lws *wsi, unsigned status, const char *type, struct slice b
 		   lws_finalize_http_header(wsi, &at, end) == 0;
 	if (good)
 	{
-		memcpy(at, body.data, body.length);
-		at += body.length;
+		if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) == 0)
+		{
+			memcpy(at, body.data, body.length);
+			at += body.length;
+		}
 		good = lws_write(wsi, start, (size_t) (at - start), LWS_WRITE_HTTP_FINAL) >= 0;
 	}
 	free(buffer);
@@ -191,16 +195,16 @@ handle_request(enum lws_callback_reasons reason, struct session_data *data,
 static int
 handle_http(struct lws *wsi, struct session_data *data, const char *path)
 {
+	int result;
+
 	if (rest_wants(path) || rpc_wants(path))
 		return start_request(wsi, data, path);
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0)
-	{
-		if (strcmp(path, "/") == 0)
-			return answer(wsi, HTTP_STATUS_OK,
-						  "harthio-notifier " HARTHIO_VERSION "\n");
-		if (strcmp(path, "/healthcheck") == 0)
-			return answer(wsi, HTTP_STATUS_OK, "ok");
-	}
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 && strcmp(path, "/healthcheck") == 0)
+		return answer(wsi, HTTP_STATUS_OK, "ok");
+	if (pages_serve(wsi, server_loop(wsi)->started->options.pages, PAGES_OF_CLIENTS, path, &result))
+		return result;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 && strcmp(path, "/") == 0)
+		return answer(wsi, HTTP_STATUS_OK, "harthio-notifier " HARTHIO_VERSION "\n");
 	return answer(wsi, HTTP_STATUS_NOT_FOUND, "not found\n");
 }
 
@@ -457,6 +461,8 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			return handle_ssl_context(wsi, user);
 		case LWS_CALLBACK_HTTP:
 			return handle_http(wsi, user, in);
+		case LWS_CALLBACK_HTTP_FILE_COMPLETION:
+			return -1;
 		case LWS_CALLBACK_HTTP_BODY:
 		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 		case LWS_CALLBACK_HTTP_WRITEABLE:
