@@ -1,0 +1,73 @@
+// Calls on the call page, for the tests: two people with a link.
+
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import path from 'node:path'
+import { eventually, newSession, openPage, root, sql, startFiles } from './harness.mjs'
+
+export const peerToPeer = { p2p: { adapter: 'p2p' } }
+
+// The call page, for people who have these adapters, at `url`.
+export async function servePages(notifier, providers = peerToPeer) {
+  const directory = path.join(root, '.test/browser', `pages-${randomUUID()}`)
+  await mkdir(directory, { recursive: true })
+  await promisify(execFile)(path.join(root, 'scripts/pages'), [directory])
+  await writeFile(path.join(directory, 'demo.json'), JSON.stringify({ url: notifier.url, providers }))
+  const files = await startFiles()
+  const url = `${files.url}/${path.relative(root, directory)}/`
+  return {
+    // Opens the page as somebody; `ask` is the query of its URL.
+    open(call, name, { ask = 'picture&join', ...options } = {}) {
+      const key = notifier.token({ sub: name })
+      return openPage(`${url}?${ask}#${new URLSearchParams({ call, key })}`, options)
+    },
+    // Two people in a new call, who see each other.
+    async call({ ask, names = ['Ada', 'Ben'] } = {}) {
+      const call = newSession()
+      const pages = await Promise.all(names.map((name) => this.open(call, name, { ask })))
+      await seeEachOther(pages)
+      return { call, pages }
+    },
+  }
+}
+
+export const stateOf = (page) => page.evaluate(() => globalThis.session?.state)
+export const assignmentOf = (page) => page.evaluate(() => globalThis.session?.assignment)
+
+// All of them are connected, to the same provider, and decode new frames of each other.
+export async function seeEachOther(pages, within = 30000) {
+  await eventually('all are connected', async () =>
+    (await Promise.all(pages.map(stateOf))).every((state) => state === 'connected'), within)
+  await Promise.all(pages.map((page) => shownFramesGrow(page, pages.length - 1, within)))
+  const assignments = await Promise.all(pages.map(assignmentOf))
+  const places = new Set(assignments.map(({ generation, epoch, provider, room }) =>
+    JSON.stringify({ generation, epoch, provider, room })))
+  if (places.size !== 1) throw new Error(`they are apart: ${[...places].join(' and ')}`)
+  return assignments[0]
+}
+
+// What the page shows of the others moves: frames of each video element that is seen.
+export async function shownFramesGrow(page, others, within) {
+  const shown = () => page.evaluate(() => [...document.querySelectorAll('#remotes video')]
+    .map((video) => video.getVideoPlaybackQuality().totalVideoFrames))
+  let before
+  await eventually(`${others} pictures move`, async () => {
+    const now = await shown()
+    if (now.length !== others) return false
+    if (before?.length !== others) before = now
+    return now.every((frames, i) => frames > before[i] + 3)
+  }, within)
+}
+
+// What the database has of a call.
+export const epochsOf = async (call) =>
+  (await sql('SELECT epoch, provider, reason FROM harthio.assignment WHERE session_id = $1 ORDER BY epoch', [call]))
+export const outcomesOf = async (call) =>
+  (await sql(`SELECT epoch, participant_id, success, connect_ms, detail->>'reason' AS reason
+                FROM harthio.outcome WHERE session_id = $1 ORDER BY reported_at`, [call]))
+
+// Only these providers may be chosen.
+export const enableOnly = (...providers) =>
+  sql('UPDATE harthio.provider SET enabled = provider = ANY ($1)', [providers])
