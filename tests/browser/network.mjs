@@ -29,9 +29,12 @@ async function dropping(name, ...matches) {
 export const blockPeerToPeer = () =>
   dropping('peers', `udp dport != ${JANUS_PORTS} udp sport != ${JANUS_PORTS}`)
 
-// Signalling of Janus works, its media does not.
-export const blockJanusMedia = () =>
-  dropping('janus', `udp dport ${JANUS_PORTS}`, `udp sport ${JANUS_PORTS}`)
+// Signalling of Janus works, its media does not, but for what these pages have now.
+export async function blockJanusMedia(...spared) {
+  const ports = (await Promise.all(spared.map(mediaPorts))).flat().join(', ')
+  const but = (end) => ports ? `udp ${end} != { ${ports} }` : ''
+  return dropping('janus', `udp dport ${JANUS_PORTS} ${but('sport')}`, `udp sport ${JANUS_PORTS} ${but('dport')}`)
+}
 
 // The ports from which a page sends media now.
 const mediaPorts = (page) => page.evaluate(async () => {
@@ -47,7 +50,7 @@ const mediaPorts = (page) => page.evaluate(async () => {
 // The network of one page is gone: what it fetches fails, its sockets hear
 // nothing, its media stops.  Returns what brings it back.
 export async function networkOff(page) {
-  const ports = await mediaPorts(page)
+  const ports = (await mediaPorts(page)).join(', ')
   const cdp = await page.context().newCDPSession(page)
   const conditions = (offline) => cdp.send('Network.emulateNetworkConditions',
     { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 })
@@ -55,10 +58,9 @@ export async function networkOff(page) {
   await conditions(true)
   await eventually('nothing can be fetched', () => page.evaluate(() =>
     fetch(location.href, { cache: 'no-store' }).then(() => false, () => true)))
-  const undo = ports.length === 0 ? async () => {} : await dropping('offline',
-    `udp sport { ${ports.join(', ')} }`, `udp dport { ${ports.join(', ')} }`)
+  const unblock = ports && await dropping('offline', `udp sport { ${ports} }`, `udp dport { ${ports} }`)
   return async () => {
-    await undo()
+    if (unblock) await unblock()
     await conditions(false)
     await cdp.detach()
   }

@@ -1,0 +1,265 @@
+/**
+ * janus.js: adapter for Janus VideoRoom 1.x, an SFU that anyone can run.
+ *
+ *     providers: { daily: janus({ url: 'wss://sfu.example/janus' }) }
+ *
+ * One leg sends what we have, and one for each other page receives what it
+ * has.  A room is made when the first one comes.  Who a feed belongs to is in
+ * its display: { peer, participant }; feeds without are not ours.
+ *
+ * The websocket's end is the end of the call, at once.  A websocket that is
+ * merely silent is doubted longer while media flows.
+ */
+
+import { JanusConnection, JanusError } from './janus_connection.js'
+import { JanusLeg } from './janus_leg.js'
+import { applyRung } from './ladder.js'
+
+/** @typedef {import('./adapter.js').Context} Context */
+/** @typedef {import('./adapter.js').Call} Call */
+/** @typedef {import('./adapter.js').FailureReason} FailureReason */
+/** @typedef {import('./janus_connection.js').Message} Message */
+
+/** Unanswered keepalives, 2 s each, that make a dead server: without media, and with it. */
+const SILENCE = 2
+const SILENCE_WITH_MEDIA = 6
+
+/** Errors of VideoRoom. */
+const NO_SUCH_ROOM = 426
+const ROOM_EXISTS = 427
+const NO_SUCH_FEED = 428
+
+/**
+ * @typedef {object} JanusOptions
+ * @property {string} url                    of the websocket
+ * @property {RTCIceServer[]} [iceServers]
+ * @property {Record<string, any>} [create]  what a room is made with, and the key that it may take
+ */
+
+/**
+ * @param {JanusOptions} options
+ * @returns {import('./adapter.js').Adapter}
+ */
+export function janus(options) {
+  return { open: (context) => new JanusCall(context, options) }
+}
+
+/** @implements {Call} */
+class JanusCall {
+  #context
+  #options
+  #connection
+  #closed = false
+  #isConnected = false
+  /** @type {number | undefined} */
+  #rung
+  /** @type {JanusLeg | undefined} */
+  #publisher
+  /** @type {Map<string, JanusLeg>} by feed */
+  #subscribers = new Map()
+  /** @type {Map<string, string>} the feed that a peer has now */
+  #feeds = new Map()
+
+  /**
+   * @param {Context} context
+   * @param {JanusOptions} options
+   */
+  constructor(context, options) {
+    this.#context = context
+    this.#options = { iceServers: [], create: { publishers: 16, opus_fec: true }, ...options }
+    this.#connection = new JanusConnection({
+      lost: () => this.#fail('connection-lost'),
+      silent: () => this.#doubt(),
+    })
+    if (context.signal.aborted) this.close()
+    context.signal.addEventListener('abort', this.close)
+    this.#enter().catch((error) => this.#failBy(error))
+  }
+
+  connections() {
+    return [this.#publisher, ...this.#subscribers.values()].flatMap((leg) => leg?.peerConnection ?? [])
+  }
+
+  /** @param {number} rung */
+  setRung(rung) {
+    this.#rung = rung
+    for (const sender of this.#publisher?.peerConnection.getSenders() ?? []) applyRung(sender, rung)
+  }
+
+  close = () => {
+    if (this.#closed) return
+    this.#closed = true
+    this.#context.signal.removeEventListener('abort', this.close)
+    this.#publisher?.close()
+    for (const leg of this.#subscribers.values()) leg.close()
+    this.#connection.close()
+  }
+
+  // ---------------------------------------------------------------- coming in
+
+  async #enter() {
+    if (this.#closed) return
+    await this.#connection.open(this.#options.url)
+    const leg = this.#publisher = this.#leg({
+      restart: () => {
+        leg.peerConnection.restartIce()
+        return leg.offer({ request: 'configure' })
+      },
+      state: (state) => this.#publisherIs(state),
+      hungUp: (reason) => this.#fail('ice-failed', { reason }),
+      heard: (data) => this.#heard(data),
+    })
+    await leg.attach()
+    const { publishers } = await this.#join(leg)
+    this.#heard({ publishers })
+    await this.#publish(leg)
+  }
+
+  /**
+   * @param {import('./janus_leg.js').LegEvents} events
+   */
+  #leg(events) {
+    if (this.#closed) throw new Error('closed')
+    return new JanusLeg(this.#connection, { iceServers: this.#options.iceServers }, events)
+  }
+
+  /**
+   * @param {JanusLeg} leg
+   * @returns {Promise<Message>}
+   */
+  async #join(leg) {
+    const { room, peerId, participantId } = this.#context
+    const join = {
+      request: 'join', ptype: 'publisher', room,
+      display: JSON.stringify({ peer: peerId, participant: participantId }),
+    }
+    try {
+      return await leg.message(join)
+    } catch (error) {
+      if (codeOf(error) !== NO_SUCH_ROOM) throw error
+    }
+    await leg.message({ request: 'create', room, ...this.#options.create }).catch((error) => {
+      if (codeOf(error) !== ROOM_EXISTS) throw error // somebody else came first
+    })
+    return leg.message(join)
+  }
+
+  /** @param {JanusLeg} leg */
+  async #publish(leg) {
+    const { media } = this.#context
+    for (const track of media.getTracks()) {
+      leg.peerConnection.addTransceiver(track, { direction: 'sendonly', streams: [media] })
+    }
+    if (media.getTracks().length === 0) this.#connected()
+    else await leg.offer({ request: 'publish' })
+  }
+
+  /** @param {RTCPeerConnectionState} state */
+  #publisherIs(state) {
+    if (state === 'connected') this.#connected()
+    else if (state === 'failed') this.#fail('ice-failed')
+    else if (this.#isConnected) this.#doubt()
+  }
+
+  #connected() {
+    if (this.#closed || this.#isConnected) return
+    this.#isConnected = true
+    if (this.#rung !== undefined) this.setRung(this.#rung) // it came too early for the senders
+    this.#context.connected()
+  }
+
+  // ---------------------------------------------------------------- the others
+
+  /** @param {Message} data */
+  #heard({ publishers = [], unpublished, leaving, videoroom }) {
+    for (const { id, display } of publishers) {
+      const owner = ownerOf(display)
+      if (owner) this.#subscribe(id, owner).catch((error) => this.#failBy(error))
+    }
+    // what leaves by our own request is called 'ok'
+    const gone = unpublished ?? leaving
+    if (gone !== undefined && gone !== 'ok') this.#drop(gone)
+    if (videoroom === 'destroyed') this.#fail('connection-lost', { reason: 'the room is gone' })
+  }
+
+  /**
+   * @param {string} feed
+   * @param {{ peer: string, participant: string }} owner
+   */
+  async #subscribe(feed, { peer, participant }) {
+    if (this.#subscribers.has(feed)) return
+    const leg = this.#leg({
+      restart: () => leg.message({ request: 'configure', restart: true }),
+      state: (state) => state === 'failed' && this.#fail('ice-failed', { peer }),
+    })
+    this.#subscribers.set(feed, leg)
+    this.#feeds.set(peer, feed)
+    try {
+      await leg.attach()
+      await leg.message({
+        request: 'join', ptype: 'subscriber', room: this.#context.room, streams: [{ feed }], autoupdate: false,
+      })
+    } catch (error) {
+      if (this.#subscribers.get(feed) !== leg) return // it has left meanwhile
+      if (codeOf(error) === NO_SUCH_FEED) return this.#drop(feed)
+      throw error
+    }
+    if (this.#closed || this.#subscribers.get(feed) !== leg) return
+    const tracks = leg.peerConnection.getReceivers().map(({ track }) => track)
+    this.#context.remoteStream(peer, participant, new MediaStream(tracks))
+  }
+
+  /** @param {string} feed */
+  #drop(feed) {
+    const leg = this.#subscribers.get(feed)
+    if (this.#closed || !leg) return
+    leg.close()
+    this.#subscribers.delete(feed)
+    for (const [peer, current] of this.#feeds) {
+      if (current !== feed) continue // it has come back with another one
+      this.#feeds.delete(peer)
+      this.#context.remoteGone(peer)
+    }
+  }
+
+  // ---------------------------------------------------------------- the end
+
+  #doubt() {
+    const flows = this.#publisher?.peerConnection.connectionState === 'connected'
+    if (this.#connection.unanswered > (flows ? SILENCE_WITH_MEDIA : SILENCE)) this.#fail('connection-lost')
+  }
+
+  /** @param {unknown} error */
+  #failBy(error) {
+    const detail = { message: error instanceof Error ? error.message : String(error), code: codeOf(error) }
+    this.#fail(error instanceof JanusError ? 'refused' : 'unreachable', detail)
+  }
+
+  /**
+   * @param {FailureReason} reason
+   * @param {object} [detail]
+   */
+  #fail(reason, detail) {
+    if (this.#closed) return
+    this.close()
+    this.#context.failed(reason, detail)
+  }
+}
+
+/** @param {unknown} error */
+const codeOf = (error) => error instanceof JanusError ? error.code : undefined
+
+/**
+ * Who a feed belongs to; undefined unless it is one of ours.
+ *
+ * @param {unknown} display
+ * @returns {{ peer: string, participant: string } | undefined}
+ */
+function ownerOf(display) {
+  try {
+    const { peer, participant } = JSON.parse(String(display))
+    return typeof peer === 'string' && typeof participant === 'string' ? { peer, participant } : undefined
+  } catch {
+    return undefined
+  }
+}
