@@ -644,6 +644,58 @@ COMMENT ON COLUMN harthio.activity.ring_size IS 'changes that fit into the ring'
 COMMENT ON COLUMN harthio.activity.largest_batch IS 'changes in the largest one';
 COMMENT ON COLUMN harthio.activity.last_published_at IS 'when the publisher last notified; null: not yet';
 
+CREATE VIEW harthio.switches AS
+SELECT a.session_id, a.epoch, f.provider AS from_provider, a.provider AS to_provider, a.reason,
+	a.claimed_by AS caused_by, a.assigned_at AS switched_at
+FROM harthio.assignment a
+JOIN harthio.assignment f ON f.session_id = a.session_id AND f.epoch = a.epoch - 1
+WHERE a.epoch > 1 AND a.provider IS NOT NULL AND f.provider IS NOT NULL;
+COMMENT ON VIEW harthio.switches IS 'Each epoch that moved a session from one provider to another, for as long as its rows are kept';
+COMMENT ON COLUMN harthio.switches.session_id IS 'one call';
+COMMENT ON COLUMN harthio.switches.epoch IS 'that began with the switch';
+COMMENT ON COLUMN harthio.switches.from_provider IS 'of the epoch before';
+COMMENT ON COLUMN harthio.switches.to_provider IS 'where the session went';
+COMMENT ON COLUMN harthio.switches.reason IS 'failed, evacuated, or what the caller of harthio_switch_provider gave';
+COMMENT ON COLUMN harthio.switches.caused_by IS 'participant, or operator, who caused it';
+COMMENT ON COLUMN harthio.switches.switched_at IS 'when';
+
+--
+-- All that the operator's page shows, of one moment.  Lists are bounded: the page
+-- asks each second.
+--
+CREATE FUNCTION harthio.operator_state()
+RETURNS json LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+WITH stats AS MATERIALIZED (SELECT * FROM harthio.provider_stats),
+apart AS MATERIALIZED (SELECT * FROM harthio.asymmetry)
+SELECT json_build_object(
+	'now', clock_timestamp(),
+	'sessions', json_build_object(
+		'count', (SELECT coalesce(sum(sessions), 0) FROM stats),
+		'newest', (SELECT coalesce(json_agg(n), '[]') FROM (
+			SELECT session_id, epoch, provider, reason, scope, participants, switches, opened_at, assigned_at
+			  FROM harthio.session_overview ORDER BY assigned_at DESC, session_id LIMIT 100) n)),
+	'providers', (SELECT coalesce(json_agg(p), '[]') FROM (
+		SELECT provider, enabled, priority, max_sessions, score, band, sessions, breaker, breaker_reason, open_until,
+			successes, failures, reports, success_rate, connect_ms_p50, connect_ms_p95, probe_ok, probe_latency_ms,
+			(SELECT coalesce(json_agg(json_build_array(h.minute, h.score) ORDER BY h.minute), '[]') FROM harthio.score_history h
+			  WHERE h.provider = stats.provider AND h.minute > now() - interval '3 hours') AS score_history
+		  FROM stats ORDER BY stats.priority, stats.provider) p),
+	'asymmetry', json_build_object(
+		'count', (SELECT count(*) FROM apart),
+		'longest', (SELECT coalesce(json_agg(a), '[]') FROM (
+			SELECT session_id, behind, behind_epoch, behind_provider, ahead, ahead_epoch, ahead_provider,
+				extract(epoch FROM lasting)::double precision AS lasting_seconds
+			  FROM apart ORDER BY lasting DESC, session_id, behind, ahead LIMIT 50) a)),
+	'switches', (SELECT coalesce(json_agg(w), '[]') FROM (
+		SELECT * FROM harthio.switches WHERE switched_at > now() - interval '1 day'
+		 ORDER BY switched_at DESC, session_id LIMIT 50) w),
+	'evacuations', (SELECT coalesce(json_agg(e ORDER BY e.provider), '[]') FROM harthio.evacuation e),
+	'activity', (SELECT row_to_json(c) FROM harthio.activity c))
+$$;
+REVOKE ALL ON FUNCTION harthio.operator_state() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.operator_state() IS
+'What the operator''s page shows, as the caller may see it: the sessions (count, and the 100 claimed or switched last), each provider with its scores of three hours ([minute, score]), who is apart from whom (count, and the 50 pairs that have been so for longest), the last 50 switches of a day, evacuations, and harthio.activity';
+
 -- refuse a server that is not prepared now, not at the first call
 SELECT harthio.protocol_version();
 
@@ -682,6 +734,8 @@ $$;
 GRANT USAGE ON SCHEMA harthio TO pg_monitor;
 GRANT EXECUTE ON FUNCTION @extschema@.harthio_providers(), harthio.provider_scores(), harthio.activity_now() TO pg_monitor;
 GRANT SELECT ON harthio.provider_stats, harthio.session_overview, harthio.asymmetry, harthio.activity, harthio.evacuation TO pg_monitor;
+GRANT EXECUTE ON FUNCTION harthio.operator_state() TO pg_monitor;
+GRANT SELECT ON harthio.switches, harthio.score_history TO pg_monitor;
 DO $$
 DECLARE
 	client_functions constant text :=
