@@ -201,7 +201,7 @@ take_rights(struct channel *channel, const struct database_rights *rights)
 	if (!channel->joined)
 		return;
 	if (!rights->hears_presence)
-		member->hears_presence = false;
+		hub_ignore_presence(member);
 	else if (channel->presence && !member->hears_presence)
 		channel_send_presence_state(channel);
 	if (!rights->shows_presence && member->presence != NULL)

@@ -150,8 +150,16 @@ channel_send_system(struct channel *channel, const char *extension,
 void
 channel_send_presence_state(struct channel *channel)
 {
-	send_push(channel, SLICE("null"), "presence_state",
-			  hub_hear_presence(&channel->member));
+	struct slice state;
+
+	if (hub_hear_presence(&channel->member, &state))
+		send_push(channel, SLICE("null"), "presence_state", state);
+}
+
+void
+channel_present(struct hub_member *member)
+{
+	channel_send_presence_state((struct channel *) ((char *) member - offsetof(struct channel, member)));
 }
 
 void

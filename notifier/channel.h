@@ -74,8 +74,12 @@ void channel_fail(struct channel *channel, unsigned code, const char *message);
 void channel_send_system(struct channel *channel, const char *extension,
 						 const char *status, const char *message);
 
-/* Tell who is there, and from now on also who comes and goes. */
+/*
+ * Tell who is there, as soon as that is known, and from then on also who comes and
+ * goes; the other is for the hub, which knows it now.
+ */
 void channel_send_presence_state(struct channel *channel);
+void channel_present(struct hub_member *member);
 
 /* The database is heard: tell those who asked to be told. */
 void channel_announce_feed(struct connection *connection);

@@ -4,6 +4,8 @@
  */
 #include "configuration.h"
 
+#include <stdlib.h>
+
 #include "exit_codes.h"
 #include "log.h"
 
@@ -47,7 +49,7 @@ configuration_load(struct configuration *configuration, const struct option_flag
 {
 	int exit_code;
 
-	*configuration = (struct configuration){0};
+	*configuration = (struct configuration){.references = 1};
 	exit_code = options_read(&configuration->options, flags);
 	if (exit_code != EXIT_CODE_OK)
 		return exit_code;
@@ -63,4 +65,19 @@ configuration_free(struct configuration *configuration)
 	tls_free(configuration->tls);
 	options_free(&configuration->options);
 	*configuration = (struct configuration){0};
+}
+
+void
+configuration_retain(struct configuration *configuration)
+{
+	atomic_fetch_add(&configuration->references, 1);
+}
+
+void
+configuration_release(struct configuration *configuration)
+{
+	if (configuration == NULL || atomic_fetch_sub(&configuration->references, 1) > 1)
+		return;
+	configuration_free(configuration);
+	free(configuration);
 }

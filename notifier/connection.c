@@ -101,15 +101,16 @@ log_closed(const struct connection *connection)
 void
 connection_free(struct connection *connection)
 {
-	struct limiter *limiter = &connection->loop->limiter;
+	struct limiter_totals *totals = connection->loop->limiter.totals;
 
 	log_closed(connection);
 	metrics_count_close(&connection->loop->metrics, connection->close_code);
 	/* Nothing can be sent any more. */
 	connection->state = CONNECTION_CLOSING;
 	channel_free_all(connection);
-	tally_leave(&limiter->addresses, connection->address);
-	tally_leave(&limiter->subjects, connection->subject);
+	tally_leave(&totals->addresses, connection->address);
+	tally_leave(&totals->subjects, connection->subject);
+	limiter_leave(&connection->loop->limiter);
 	hash_map_free(&connection->channels);
 	queue_clear(connection);
 	list_remove(&connection->unsent);
@@ -158,13 +159,13 @@ connection_set_subject(struct connection *connection, const char *subject)
 	if (subject == NULL || (connection->subject != NULL &&
 							slice_equal(connection->subject->entry.key, name)))
 		return true;
-	tally = tally_enter(&limiter->subjects, name, limiter->limits.subject_connections);
+	tally = tally_enter(&limiter->totals->subjects, name, limiter->limits.subject_connections);
 	if (tally == NULL)
 	{
 		connection_refuse(connection, LIMIT_SUBJECT);
 		return false;
 	}
-	tally_leave(&limiter->subjects, connection->subject);
+	tally_leave(&limiter->totals->subjects, connection->subject);
 	connection->subject = tally;
 	return true;
 }

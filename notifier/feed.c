@@ -67,7 +67,7 @@ publish(const struct feed *feed, const struct message_row *message)
 	memcpy(bytes, TOPIC_PREFIX, prefix);
 	memcpy(bytes + prefix, message->topic.data, message->topic.length);
 	if (!topic_session_id(topic, &id))
-		hub_publish_to(feed->hub, topic, message->private, &message->broadcast);
+		hub_publish_here(feed->hub, topic, message->private, &message->broadcast);
 }
 
 /* One row has a snapshot instead of an id, and no topic. */

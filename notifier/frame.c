@@ -38,7 +38,8 @@ frame_new(enum frame_kind kind, struct slice payload)
 	struct frame *frame;
 
 	frame = memory_resize(NULL, sizeof(*frame) + header_length + payload.length, 1);
-	frame->references = 1;
+	atomic_init(&frame->references, 1);
+	frame->shared = false;
 	frame->length = header_length + payload.length;
 	memcpy(frame->bytes, header, header_length);
 	if (payload.length > 0)
@@ -59,16 +60,36 @@ frame_new_close(unsigned code, const char *reason)
 	return frame_new(FRAME_CLOSE, slice_of(payload, length + 2));
 }
 
+/* Add to the count; returns what it was.  Only what is shared needs the bus. */
+static unsigned
+count(struct frame *frame, unsigned change)
+{
+	unsigned before;
+
+	if (frame->shared)
+		return atomic_fetch_add_explicit(&frame->references, change, memory_order_acq_rel);
+	before = atomic_load_explicit(&frame->references, memory_order_relaxed);
+	atomic_store_explicit(&frame->references, before + change, memory_order_relaxed);
+	return before;
+}
+
 struct frame *
 frame_retain(struct frame *frame)
 {
-	frame->references++;
+	count(frame, 1);
 	return frame;
 }
 
 void
 frame_release(struct frame *frame)
 {
-	if (frame != NULL && --frame->references == 0)
+	if (frame != NULL && count(frame, -1U) == 1)
 		free(frame);
+}
+
+void
+frame_share(struct frame *frame)
+{
+	if (frame != NULL && !frame->shared)
+		frame->shared = true;
 }

@@ -5,10 +5,13 @@
  * A frame holds its websocket header too (a server's frames are not masked), so
  * its bytes go to any number of sockets as they are, and many frames can leave
  * in one write.  It never changes once it is made and is freed with its last
- * reference.
+ * reference.  To count those is cheap while one loop has all of them; a frame
+ * that others get is declared to be shared before.
  */
 #ifndef HARTHIO_FRAME_H
 #define HARTHIO_FRAME_H
+
+#include <stdatomic.h>
 
 #include "slice.h"
 
@@ -22,7 +25,8 @@ enum frame_kind
 
 struct frame
 {
-	unsigned	  references; /* whoever holds it; freed at zero */
+	atomic_uint	  references; /* whoever holds it; freed at zero */
+	bool		  shared;	  /* more than one loop may hold it */
 	size_t		  length;	  /* bytes, header included */
 	unsigned char bytes[];	  /* header and payload */
 };
@@ -32,5 +36,8 @@ struct frame *frame_new(enum frame_kind kind, struct slice payload);
 struct frame *frame_new_close(unsigned code, const char *reason);
 struct frame *frame_retain(struct frame *frame);
 void		  frame_release(struct frame *frame);
+
+/* Other loops will hold it too. */
+void frame_share(struct frame *frame);
 
 #endif

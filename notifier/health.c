@@ -9,6 +9,7 @@
 #include "connection.h"
 #include "log.h"
 #include "loop.h"
+#include "loops.h"
 #include "reload.h"
 
 const char *
@@ -25,6 +26,28 @@ health_problem(const struct loop *loop)
 	if (listener_lag(loop->listener) * 1000 > (double) reload_current(loop)->options.max_lag_ms)
 		return "the publisher is behind";
 	return NULL;
+}
+
+const char *
+health_problem_of_all(const struct loop *loop)
+{
+	const struct loops *loops = loop->loops;
+	const char		   *problem = health_problem(loop);
+
+	for (unsigned i = 0; i < loops->count && problem == NULL; i++)
+	{
+		if (i != loop->index)
+			problem = atomic_load(&loops->all[i]->problem);
+	}
+	return problem;
+}
+
+/* Several loops may be in a topic. */
+static size_t
+count_rooms(const struct loop *loop)
+{
+	return loop->loops->registry != NULL ? registry_count(loop->loops->registry)
+										 : loop->hub.rooms.count;
 }
 
 static void
@@ -55,8 +78,8 @@ void
 health_measure(struct loop *loop)
 {
 	measure_connections(loop);
-	memcpy(loop->metrics.limited, loop->limiter.refused, sizeof(loop->metrics.limited));
-	metrics_set(&loop->metrics, METRIC_ROOMS, (double) loop->hub.rooms.count);
+	metrics_set_limited(&loop->metrics, loop->limiter.refused);
+	metrics_set(&loop->metrics, METRIC_ROOMS, (double) count_rooms(loop));
 	metrics_set(&loop->metrics, METRIC_RPC_WAITING,
 				loop->rpc != NULL ? (double) rpc_waiting(loop->rpc) : 0);
 	metrics_set(&loop->metrics, METRIC_SESSIONS, (double) loop->hub.sessions.count);
@@ -64,4 +87,16 @@ health_measure(struct loop *loop)
 	metrics_set(&loop->metrics, METRIC_PUBLISHER_LAG, listener_lag(loop->listener));
 	metrics_set(&loop->metrics, METRIC_READY, health_problem(loop) == NULL);
 	metrics_set(&loop->metrics, METRIC_LOG_SUPPRESSED, (double) log_suppressed());
+}
+
+void
+health_print(struct loop *loop, struct buffer *text)
+{
+	const struct loops	 *loops = loop->loops;
+	const struct metrics *metrics[LOOPS_MAX];
+
+	health_measure(loop);
+	for (unsigned i = 0; i < loops->count; i++)
+		metrics[i] = &loops->all[i]->metrics;
+	metrics_print(metrics, loops->count, text);
 }

@@ -8,12 +8,18 @@
 #ifndef HARTHIO_HEALTH_H
 #define HARTHIO_HEALTH_H
 
+#include "buffer.h"
+
 struct loop;
 
-/* What keeps us from being ready?  NULL: nothing. */
+/* What keeps this loop, or any of all, from being ready?  NULL: nothing. */
 const char *health_problem(const struct loop *loop);
+const char *health_problem_of_all(const struct loop *loop);
 
-/* Bring the gauges up to date. */
+/* Bring the loop's gauges up to date. */
 void health_measure(struct loop *loop);
+
+/* Append all metrics; the gauges of other loops are as of their last tick. */
+void health_print(struct loop *loop, struct buffer *text);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 #include "connection.h"
+#include "hub_border.h"
+#include "hub_room.h"
 #include "log.h"
 #include "memory.h"
 #include "session_state.h"
@@ -21,23 +23,6 @@ struct hub_session
 	unsigned			 holders; /* members and joins under way */
 	struct hub_room		*rooms;	  /* its topics that have members */
 	struct session_state state;	  /* the newest; no json: none is known */
-};
-
-struct hub_room
-{
-	struct hash_entry	entry;							/* in the hub, by kind and topic */
-	char			   *key;							/* the bytes of both */
-	struct slice		topic;							/* its name, in the key */
-	struct hub_member  *members;						/* at least one */
-	struct hub_session *session;						/* what it is about; NULL: nothing we know */
-	struct hub_room	   *next;							/* in the session */
-	struct hub_room	   *previous;						/* in the session */
-	struct frame	   *state_frames[PHOENIX_VERSIONS]; /* the session's state,
-													 * once it was needed */
-	struct presence_set presences;						/* what members show */
-	struct hub_room	   *next_changed;					/* in the hub's list */
-	struct hub_room	  **changed_place;					/* what points to us there; NULL:
-														 * we are not in it */
 };
 
 /* Something that a member waits for until others were told what it did. */
@@ -153,6 +138,7 @@ new_room(struct hub *hub, struct slice topic, bool private, struct hub_session *
 	char			 bytes[KEY_MAX_BYTES];
 	struct slice	 key = make_key(bytes, topic, private);
 
+	room->hub = hub;
 	room->key = memory_copy(key.data, key.length);
 	room->topic = slice_of(room->key + 1, key.length - 1);
 	hash_map_add(&hub->rooms, &room->entry, slice_of(room->key, key.length));
@@ -165,6 +151,8 @@ new_room(struct hub *hub, struct slice topic, bool private, struct hub_session *
 			room->next->previous = room;
 		session->rooms = room;
 	}
+	if (hub->border != NULL)
+		border_enter(hub->border, room);
 	return room;
 }
 
@@ -178,8 +166,8 @@ forget_state_frames(struct hub_room *room)
 	}
 }
 
-static void
-mark_changed(struct hub *hub, struct hub_room *room)
+void
+hub_room_changed(struct hub *hub, struct hub_room *room)
 {
 	if (room->changed_place != NULL)
 		return;
@@ -207,6 +195,8 @@ static void
 free_room(struct hub *hub, struct hub_room *room)
 {
 	unmark_changed(room);
+	if (hub->border != NULL)
+		border_leave(hub->border, room);
 	presence_free(&room->presences);
 	hash_map_remove(&hub->rooms, &room->entry);
 	if (room->session != NULL)
@@ -283,7 +273,7 @@ hub_track(struct hub *hub, struct hub_member *member, struct slice key,
 	member->presence = presence_track(&member->room->presences, member->presence,
 									  key, object);
 	add_receipt(member, receipt);
-	mark_changed(hub, member->room);
+	hub_room_changed(hub, member->room);
 }
 
 static void
@@ -300,20 +290,38 @@ hub_untrack(struct hub *hub, struct hub_member *member, struct frame *receipt)
 {
 	hide(member);
 	add_receipt(member, receipt);
-	mark_changed(hub, member->room);
+	hub_room_changed(hub, member->room);
 }
 
-struct slice
-hub_hear_presence(struct hub_member *member)
+bool
+hub_hear_presence(struct hub_member *member, struct slice *state)
 {
+	member->awaits_presence = member->room->awaited != 0;
+	if (member->awaits_presence)
+		return false;
 	member->hears_presence = true;
-	return presence_state(&member->room->presences);
+	*state = presence_state(&member->room->presences);
+	return true;
+}
+
+void
+hub_ignore_presence(struct hub_member *member)
+{
+	member->awaits_presence = false;
+	member->hears_presence = false;
 }
 
 uint64_t
 hub_presence_count(const struct hub_member *member)
 {
 	return member->room->presences.count;
+}
+
+static void
+release_frames(struct frame *frames[PHOENIX_VERSIONS])
+{
+	for (int version = 0; version < PHOENIX_VERSIONS; version++)
+		frame_release(frames[version]);
 }
 
 /* Tell the room what changed, and then those who did it that it is told. */
@@ -340,20 +348,43 @@ flush_room(struct hub_room *room)
 		}
 		send_receipts(member);
 	}
-	for (int version = 0; version < PHOENIX_VERSIONS; version++)
-		frame_release(frames[version]);
+	release_frames(frames);
 	buffer_free(&diff);
+}
+
+static void
+flush_changed(struct hub *hub, struct hub_room *room)
+{
+	unmark_changed(room);
+	if (hub->border != NULL)
+		border_flush(hub->border, room);
+	flush_room(room);
 }
 
 void
 hub_flush(struct hub *hub)
 {
 	while (hub->changed != NULL)
-	{
-		struct hub_room *room = hub->changed;
+		flush_changed(hub, hub->changed);
+}
 
-		unmark_changed(room);
-		flush_room(room);
+/* A state shows what was told, so what the answers said is told before. */
+void
+hub_room_answered(struct hub *hub, struct hub_room *room, unsigned loop)
+{
+	const uint64_t bit = (uint64_t) 1 << loop;
+
+	if ((room->awaited & bit) == 0)
+		return;
+	room->awaited &= ~bit;
+	if (room->awaited != 0)
+		return;
+	if (room->changed_place != NULL)
+		flush_changed(hub, room);
+	for (struct hub_member *member = room->members; member != NULL; member = member->next)
+	{
+		if (member->awaits_presence)
+			hub->present(member);
 	}
 }
 
@@ -383,7 +414,7 @@ hub_leave(struct hub *hub, struct hub_member *member)
 	if (member->presence != NULL)
 	{
 		hide(member);
-		mark_changed(hub, room);
+		hub_room_changed(hub, room);
 	}
 	if (member->previous != NULL)
 		member->previous->next = member->next;
@@ -470,13 +501,11 @@ hub_replay(const struct hub_member *member, const struct phoenix_broadcast *broa
 													  member->room->topic, broadcast));
 }
 
-/* Send to all members of a room but one; "except" may be NULL. */
-static void
-send_to_room(const struct hub_room *room, const struct hub_member *except,
-			 const struct phoenix_broadcast *broadcast)
+void
+hub_room_send(const struct hub_room *room, const struct hub_member *except,
+			  const struct phoenix_broadcast *broadcast,
+			  struct frame					 *frames[PHOENIX_VERSIONS])
 {
-	struct frame *frames[PHOENIX_VERSIONS] = {NULL};
-
 	for (struct hub_member *member = room->members; member != NULL;
 		 member = member->next)
 	{
@@ -493,25 +522,59 @@ send_to_room(const struct hub_room *room, const struct hub_member *except,
 		else
 			connection_send(connection, frames[version]);
 	}
-	for (int version = 0; version < PHOENIX_VERSIONS; version++)
-		frame_release(frames[version]);
+}
+
+/* To its members here, and nowhere else. */
+static void
+send_here(const struct hub_room *room, const struct phoenix_broadcast *broadcast)
+{
+	struct frame *frames[PHOENIX_VERSIONS] = {NULL};
+
+	hub_room_send(room, NULL, broadcast, frames);
+	release_frames(frames);
+}
+
+/* To all but one of its members; what was encoded for those here others get too. */
+static void
+send_everywhere(struct hub *hub, const struct hub_room *room, const struct hub_member *except,
+				const struct phoenix_broadcast *broadcast)
+{
+	struct frame *frames[PHOENIX_VERSIONS] = {NULL};
+
+	hub_room_send(room, except, broadcast, frames);
+	if (hub->border != NULL)
+		border_publish(hub->border, room->place, broadcast, frames);
+	release_frames(frames);
 }
 
 void
-hub_publish(const struct hub_member *sender, bool self,
+hub_publish(struct hub *hub, const struct hub_member *sender, bool self,
 			const struct phoenix_broadcast *broadcast)
 {
-	send_to_room(sender->room, self ? NULL : sender, broadcast);
+	send_everywhere(hub, sender->room, self ? NULL : sender, broadcast);
 }
 
 void
-hub_publish_to(const struct hub *hub, struct slice topic, bool private,
+hub_publish_to(struct hub *hub, struct slice topic, bool private,
 			   const struct phoenix_broadcast *broadcast)
+{
+	const struct hub_room *room = find_room(hub, topic, private);
+	char				   bytes[KEY_MAX_BYTES];
+
+	if (room != NULL)
+		send_everywhere(hub, room, NULL, broadcast);
+	else if (hub->border != NULL)
+		border_publish_to(hub->border, make_key(bytes, topic, private), broadcast);
+}
+
+void
+hub_publish_here(const struct hub *hub, struct slice topic, bool private,
+				 const struct phoenix_broadcast *broadcast)
 {
 	const struct hub_room *room = find_room(hub, topic, private);
 
 	if (room != NULL)
-		send_to_room(room, NULL, broadcast);
+		send_here(room, broadcast);
 }
 
 void
@@ -547,7 +610,7 @@ send_state_to_all(const struct hub_session *session, const char *event)
 	};
 
 	for (struct hub_room *room = session->rooms; room != NULL; room = room->next)
-		send_to_room(room, NULL, &broadcast);
+		send_here(room, &broadcast);
 }
 
 bool

@@ -10,6 +10,9 @@
  *
  * A member never hears a state that is older than one it heard before: states
  * only replace older ones, and whoever comes in gets the one that is held.
+ *
+ * Each event loop has a hub.  Those of several loops tell each other what is
+ * broadcast and who is present: see hub_border.h.
  */
 #ifndef HARTHIO_HUB_H
 #define HARTHIO_HUB_H
@@ -20,13 +23,18 @@
 #include "slice.h"
 
 struct connection;
+struct hub_border;
 struct hub_kept;
 struct hub_receipt;
 struct hub_room;
 struct hub_session;
+struct hub_member;
 
 /* Called when hub_flush() has something to do; once until it is called. */
 typedef void (*hub_wake)(void *owner);
+
+/* Called when it is known who is present, for a member that was told to wait. */
+typedef void (*hub_present)(struct hub_member *member);
 
 struct hub
 {
@@ -37,25 +45,28 @@ struct hub
 	struct hub_room		*changed;		/* rooms where hub_flush() has work */
 	hub_wake			 wake;			/* whom to tell that there is one */
 	void				*wake_owner;	/* its argument */
+	hub_present			 present;		/* who is present is known now */
+	struct hub_border	*border;		/* to the other loops' hubs; NULL: there are none */
 };
 
 /* A connection's place in one room; lives in its channel. */
 struct hub_member
 {
-	struct hub_member  *next;			/* in the room */
-	struct hub_member  *previous;		/* in the room */
-	struct hub_room	   *room;			/* NULL: in none */
-	struct connection  *connection;		/* who hears it */
-	const char		   *participant;	/* who it is, the channel's; NULL: nobody */
-	struct presence	   *presence;		/* what it shows of itself; NULL: nothing */
-	struct hub_receipt *receipts;		/* to be sent after the next diff */
-	struct hub_kept	   *kept;			/* to be sent when it waits no more */
-	struct slice		replayed;		/* ids of messages that it has had, one after the
+	struct hub_member  *next;			 /* in the room */
+	struct hub_member  *previous;		 /* in the room */
+	struct hub_room	   *room;			 /* NULL: in none */
+	struct connection  *connection;		 /* who hears it */
+	const char		   *participant;	 /* who it is, the channel's; NULL: nobody */
+	struct presence	   *presence;		 /* what it shows of itself; NULL: nothing */
+	struct hub_receipt *receipts;		 /* to be sent after the next diff */
+	struct hub_kept	   *kept;			 /* to be sent when it waits no more */
+	struct slice		replayed;		 /* ids of messages that it has had, one after the
 										 * other; the channel's */
-	unsigned			kept_count;		/* how many are kept; never more than HUB_KEPT_MAX */
-	bool				hears_presence; /* it was given the room's state */
-	bool				deaf;			/* it may not hear broadcasts */
-	bool				waits;			/* it is not in yet: keep messages of the database */
+	unsigned			kept_count;		 /* how many are kept; never more than HUB_KEPT_MAX */
+	bool				hears_presence;	 /* it was given the room's state */
+	bool				awaits_presence; /* and will be, when that is known */
+	bool				deaf;			 /* it may not hear broadcasts */
+	bool				waits;			 /* it is not in yet: keep messages of the database */
 };
 
 /* Who has so many may have missed some. */
@@ -90,13 +101,15 @@ void hub_enter(struct hub *hub, struct hub_member *member, struct slice topic,
 			   bool private, struct hub_session *session);
 void hub_leave(struct hub *hub, struct hub_member *member);
 
-/* Send to all in the member's room, and to itself if "self". */
-void hub_publish(const struct hub_member *sender, bool self,
+/* Send to all in the member's room, whichever loop they are in; to itself if "self". */
+void hub_publish(struct hub *hub, const struct hub_member *sender, bool self,
 				 const struct phoenix_broadcast *broadcast);
 
-/* Send to all in the room of a topic, if there is one. */
-void hub_publish_to(const struct hub *hub, struct slice topic, bool private,
+/* Send to all in the room of a topic, if there is one: in all loops, or in this. */
+void hub_publish_to(struct hub *hub, struct slice topic, bool private,
 					const struct phoenix_broadcast *broadcast);
+void hub_publish_here(const struct hub *hub, struct slice topic, bool private,
+					  const struct phoenix_broadcast *broadcast);
 
 /*
  * A member that "waits" hears nothing.  Once it was told what was there before, it
@@ -119,10 +132,12 @@ void hub_flush(struct hub *hub);
 
 /*
  * The room's presence state for the member, who hears of changes from now on;
- * it must be sent before anything else is.
+ * it must be sent before anything else is.  False: other loops have not said yet
+ * who is there; the hub says when they have.
  */
-struct slice hub_hear_presence(struct hub_member *member);
-uint64_t	 hub_presence_count(const struct hub_member *member);
+bool	 hub_hear_presence(struct hub_member *member, struct slice *state);
+void	 hub_ignore_presence(struct hub_member *member);
+uint64_t hub_presence_count(const struct hub_member *member);
 
 /*
  * The database says that this is the state of a session.  hub_try_state() is

@@ -14,8 +14,7 @@ answer_metrics(struct lws *wsi, struct loop *loop)
 	struct buffer text = {0};
 	int			  result;
 
-	health_measure(loop);
-	metrics_print(&loop->metrics, &text);
+	health_print(loop, &text);
 	result = server_answer(wsi, HTTP_STATUS_OK, "text/plain; version=0.0.4",
 						   buffer_slice(&text));
 	buffer_free(&text);
@@ -25,7 +24,7 @@ answer_metrics(struct lws *wsi, struct loop *loop)
 static int
 answer_ready(struct lws *wsi, const struct loop *loop)
 {
-	const char	 *reason = health_problem(loop);
+	const char	 *reason = health_problem_of_all(loop);
 	struct buffer text = {0};
 	int			  result;
 

@@ -10,21 +10,43 @@
 
 #define BURST_SECONDS 2
 
-void
-limiter_init(struct limiter *limiter, const struct limits *limits,
-			 const struct hash_key *secret)
+static void
+tallies_init(struct tallies *tallies, const struct hash_key *secret)
 {
-	*limiter = (struct limiter){.limits = *limits};
-	hash_map_init(&limiter->addresses, secret);
-	hash_map_init(&limiter->subjects, secret);
+	uv_mutex_init(&tallies->lock);
+	hash_map_init(&tallies->map, secret);
 }
 
 /* All connections have left before. */
-void
-limiter_free(struct limiter *limiter)
+static void
+tallies_free(struct tallies *tallies)
 {
-	hash_map_free(&limiter->addresses);
-	hash_map_free(&limiter->subjects);
+	hash_map_free(&tallies->map);
+	uv_mutex_destroy(&tallies->lock);
+}
+
+void
+limiter_totals_init(struct limiter_totals *totals, const struct hash_key *secret)
+{
+	*totals = (struct limiter_totals){0};
+	uv_mutex_init(&totals->lock);
+	tallies_init(&totals->addresses, secret);
+	tallies_init(&totals->subjects, secret);
+}
+
+void
+limiter_totals_free(struct limiter_totals *totals)
+{
+	tallies_free(&totals->addresses);
+	tallies_free(&totals->subjects);
+	uv_mutex_destroy(&totals->lock);
+}
+
+void
+limiter_init(struct limiter *limiter, const struct limits *limits,
+			 struct limiter_totals *totals)
+{
+	*limiter = (struct limiter){.limits = *limits, .totals = totals};
 }
 
 const char *
@@ -48,9 +70,12 @@ limit_name(enum limit limit)
 	return names[limit];
 }
 
+/* Clocks of two loops differ by the length of a turn: time may seem to go back. */
 static void
 leak(struct rate *rate, uint64_t per_second, uint64_t now)
 {
+	if (now <= rate->at)
+		return;
 	rate->level -= (double) (now - rate->at) * (double) per_second / 1000.0;
 	if (rate->level < 0)
 		rate->level = 0;
@@ -67,6 +92,24 @@ has_room(struct rate *rate, uint64_t per_second, uint64_t count, uint64_t now)
 	return rate->level + (double) count <= (double) (BURST_SECONDS * per_second);
 }
 
+/* The same for all connections together, and take them. */
+static bool
+take_from_all(struct limiter_totals *totals, enum rate_kind kind, uint64_t per_second,
+			  uint64_t count, uint64_t now)
+{
+	struct rate *rate = &totals->rates[kind];
+	bool		 good;
+
+	if (per_second == 0)
+		return true;
+	uv_mutex_lock(&totals->lock);
+	good = has_room(rate, per_second, count, now);
+	if (good)
+		rate->level += (double) count;
+	uv_mutex_unlock(&totals->lock);
+	return good;
+}
+
 bool
 limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 			 enum rate_kind kind, uint64_t count, uint64_t now)
@@ -78,53 +121,103 @@ limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 											limits->total_presence_calls};
 
 	if ((own != NULL && !has_room(&own[kind], each[kind], count, now)) ||
-		!has_room(&limiter->rates[kind], all[kind], count, now))
+		!take_from_all(limiter->totals, kind, all[kind], count, now))
 		return false;
 	if (own != NULL)
 		own[kind].level += (double) count;
-	limiter->rates[kind].level += (double) count;
 	return true;
 }
 
-static struct tally *
-find_tally(const struct hash_map *map, struct slice name)
+bool
+limiter_full(const struct limiter *limiter)
 {
-	struct hash_entry *entry = hash_map_find(map, name);
+	const uint64_t most = limiter->limits.connections;
+
+	return most != 0 && atomic_load(&limiter->totals->connections) >= most;
+}
+
+bool
+limiter_enter(struct limiter *limiter)
+{
+	const uint64_t most = limiter->limits.connections;
+
+	if (atomic_fetch_add(&limiter->totals->connections, 1) < most || most == 0)
+		return true;
+	limiter_leave(limiter);
+	return false;
+}
+
+void
+limiter_leave(struct limiter *limiter)
+{
+	atomic_fetch_sub(&limiter->totals->connections, 1);
+}
+
+static struct tally *
+find_tally(const struct tallies *tallies, struct slice name)
+{
+	struct hash_entry *entry = hash_map_find(&tallies->map, name);
 
 	return entry != NULL ? hash_holder(entry, struct tally, entry) : NULL;
 }
 
-bool
-tally_full(const struct hash_map *map, struct slice name, uint64_t most)
+static bool
+is_full(const struct tally *tally, uint64_t most)
 {
-	const struct tally *tally = find_tally(map, name);
-
 	return most != 0 && tally != NULL && tally->count >= most;
 }
 
-struct tally *
-tally_enter(struct hash_map *map, struct slice name, uint64_t most)
+bool
+tally_full(struct tallies *tallies, struct slice name, uint64_t most)
 {
-	struct tally *tally = find_tally(map, name);
+	bool full;
 
-	if (tally_full(map, name, most))
-		return NULL;
-	if (tally == NULL)
+	uv_mutex_lock(&tallies->lock);
+	full = is_full(find_tally(tallies, name), most);
+	uv_mutex_unlock(&tallies->lock);
+	return full;
+}
+
+static struct tally *
+new_tally(struct tallies *tallies, struct slice name)
+{
+	struct tally *tally = memory_new(sizeof(*tally));
+
+	tally->name = memory_copy(name.data, name.length);
+	hash_map_add(&tallies->map, &tally->entry, slice_of(tally->name, name.length));
+	return tally;
+}
+
+struct tally *
+tally_enter(struct tallies *tallies, struct slice name, uint64_t most)
+{
+	struct tally *tally;
+
+	uv_mutex_lock(&tallies->lock);
+	tally = find_tally(tallies, name);
+	if (is_full(tally, most))
+		tally = NULL;
+	else
 	{
-		tally = memory_new(sizeof(*tally));
-		tally->name = memory_copy(name.data, name.length);
-		hash_map_add(map, &tally->entry, slice_of(tally->name, name.length));
+		if (tally == NULL)
+			tally = new_tally(tallies, name);
+		tally->count++;
 	}
-	tally->count++;
+	uv_mutex_unlock(&tallies->lock);
 	return tally;
 }
 
 void
-tally_leave(struct hash_map *map, struct tally *tally)
+tally_leave(struct tallies *tallies, struct tally *tally)
 {
-	if (tally == NULL || --tally->count > 0)
+	if (tally == NULL)
 		return;
-	hash_map_remove(map, &tally->entry);
-	free(tally->name);
-	free(tally);
+	uv_mutex_lock(&tallies->lock);
+	if (--tally->count == 0)
+	{
+		hash_map_remove(&tallies->map, &tally->entry);
+		free(tally->name);
+		free(tally);
+	}
+	uv_mutex_unlock(&tallies->lock);
 }

@@ -4,11 +4,16 @@
  *
  * A rate is an average: a burst of twice as many as it allows in a second is let
  * through.  Whoever is refused is told so by the caller; here it is counted.
+ *
+ * Each event loop has a limiter; what limits all clients together is in one place
+ * for all loops.
  */
 #ifndef HARTHIO_LIMITER_H
 #define HARTHIO_LIMITER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <uv.h>
 
 #include "hash_map.h"
 #include "limit_options.h"
@@ -55,18 +60,34 @@ struct tally
 	uint64_t		  count; /* at least one */
 };
 
-struct limiter
+/* All connections by one kind of name. */
+struct tallies
 {
-	struct limits	limits;				  /* what the operator decided */
-	struct rate		rates[RATE_COUNT];	  /* of all connections together */
-	struct hash_map addresses;			  /* struct tally */
-	struct hash_map subjects;			  /* struct tally */
-	uint64_t		refused[LIMIT_COUNT]; /* how often, since the start */
+	uv_mutex_t		lock; /* for the map and the counts */
+	struct hash_map map;  /* struct tally */
 };
 
+/* What the connections of all loops share. */
+struct limiter_totals
+{
+	uv_mutex_t		 lock;				/* for the rates */
+	struct rate		 rates[RATE_COUNT]; /* of those that are limited in all */
+	struct tallies	 addresses;			/* by address */
+	struct tallies	 subjects;			/* by subject of a token */
+	_Atomic uint64_t connections;		/* how many there are */
+};
+
+struct limiter
+{
+	struct limits		   limits;				 /* what the operator decided */
+	struct limiter_totals *totals;				 /* of all loops */
+	uint64_t			   refused[LIMIT_COUNT]; /* how often, since the start */
+};
+
+void limiter_totals_init(struct limiter_totals *totals, const struct hash_key *secret);
+void limiter_totals_free(struct limiter_totals *totals);
 void limiter_init(struct limiter *limiter, const struct limits *limits,
-				  const struct hash_key *secret);
-void limiter_free(struct limiter *limiter);
+				  struct limiter_totals *totals);
 
 /* The limit's name, for logs and metrics. */
 const char *limit_name(enum limit limit);
@@ -79,8 +100,13 @@ bool limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 				  enum rate_kind kind, uint64_t count, uint64_t now);
 
 /* One more of this name; NULL if there are "most" already (0: no limit). */
-struct tally *tally_enter(struct hash_map *map, struct slice name, uint64_t most);
-void		  tally_leave(struct hash_map *map, struct tally *tally);
-bool		  tally_full(const struct hash_map *map, struct slice name, uint64_t most);
+struct tally *tally_enter(struct tallies *tallies, struct slice name, uint64_t most);
+void		  tally_leave(struct tallies *tallies, struct tally *tally);
+bool		  tally_full(struct tallies *tallies, struct slice name, uint64_t most);
+
+/* One more connection; false if there are as many as there may be. */
+bool limiter_enter(struct limiter *limiter);
+void limiter_leave(struct limiter *limiter);
+bool limiter_full(const struct limiter *limiter);
 
 #endif

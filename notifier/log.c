@@ -2,13 +2,14 @@
  * log.c
  *		Lines of key=value on stderr.
  *
- * The level is the one global of the program: it is set before the loop starts
+ * The level is the one global of the program: it is set before the loops start
  * and on SIGHUP.  How many lines clients have caused is counted by each thread
  * for itself.
  */
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@
 /* So often the log says how many it left out. */
 #define SUMMARY_SECONDS 1.0
 
-static enum log_level current_level = LOG_LEVEL_INFO;
+static _Atomic enum log_level current_level = LOG_LEVEL_INFO;
 
 /* What is left of the budget for lines that clients cause. */
 static _Thread_local struct
@@ -58,7 +59,7 @@ log_level_parse(const char *name, enum log_level *level)
 void
 log_set_level(enum log_level level)
 {
-	current_level = level;
+	atomic_store_explicit(&current_level, level, memory_order_relaxed);
 }
 
 static double
@@ -113,7 +114,7 @@ log_tick(void)
 bool
 log_enabled(enum log_level level)
 {
-	return level <= current_level;
+	return level <= atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
 /*

@@ -2,19 +2,18 @@
  * loop.c
  *		One event loop, and all that lives in it.
  *
- * The end comes in two steps.  First no connection is accepted any more and all
- * are asked to go, some at a time; when the last is gone, or patience is, everything is closed,
- * and the loop runs until the last handle is.
+ * The end comes in two steps.  First all connections are asked to go, some at a
+ * time; when the last is gone, or patience is, everything is closed, and the loop
+ * runs until the last handle is.
  */
 #include "loop.h"
 
-#include <signal.h>
-#include <stdlib.h>
-
+#include "channel.h"
 #include "connection.h"
 #include "exit_codes.h"
+#include "health.h"
 #include "log.h"
-#include "memory.h"
+#include "loops.h"
 #include "reload.h"
 
 #define TICK_MS			 250
@@ -25,7 +24,7 @@
 void
 loop_add_connection(struct loop *loop, struct connection *connection)
 {
-	connection->id = ++loop->last_connection_id;
+	connection->id = loop->last_connection_id += loop->loops->count;
 	connection->next = loop->connections;
 	if (connection->next != NULL)
 		connection->next->previous = connection;
@@ -56,7 +55,27 @@ gather(struct loop *loop)
 	}
 }
 
-/* Before the loop waits: what gathered for a connection leaves in one write. */
+static void
+post_letters(struct loop *loop)
+{
+	for (unsigned to = 0; to < loop->loops->count; to++)
+		mailbox_post(&loop->loops->all[to]->mailbox, &loop->outgoing[to]);
+}
+
+/* Once it has ended there is no next turn. */
+void
+loop_post(struct loop *loop, unsigned to, struct letter *letter)
+{
+	metrics_add(&loop->metrics, METRIC_LETTERS, 1);
+	letters_add(&loop->outgoing[to], letter);
+	if (loop->ended)
+		post_letters(loop);
+}
+
+/*
+ * Before the loop waits: what gathered for another loop wakes it once, and what
+ * gathered for a connection leaves in one write.
+ */
 static void
 on_sending(uv_prepare_t *prepare)
 {
@@ -66,27 +85,24 @@ on_sending(uv_prepare_t *prepare)
 	if (loop->unread != NULL)
 		gather(loop);
 	loop->reading = NULL;
+	post_letters(loop);
 	while ((link = list_pop(&loop->unsent)) != NULL)
 		connection_flush(list_holder(link, struct connection, unsent));
 }
 
 /* Close everything.  Callbacks of connections still run while that happens. */
-static void
-end(struct loop *loop)
+void
+loop_end(struct loop *loop)
 {
 	if (loop->ended)
 		return;
 	loop->ended = true;
-	uv_close((uv_handle_t *) &loop->terminate, NULL);
-	uv_close((uv_handle_t *) &loop->interrupt, NULL);
-	uv_close((uv_handle_t *) &loop->hangup, NULL);
+	post_letters(loop);
 	uv_close((uv_handle_t *) &loop->tick, NULL);
 	uv_close((uv_handle_t *) &loop->draining, NULL);
 	uv_close((uv_handle_t *) &loop->patience, NULL);
 	uv_close((uv_handle_t *) &loop->flush, NULL);
 	uv_close((uv_handle_t *) &loop->sending, NULL);
-	acceptor_stop(&loop->acceptor);
-	acceptor_stop(&loop->internal);
 	if (loop->server != NULL)
 		server_stop(loop->server);
 	if (loop->database != NULL)
@@ -106,10 +122,13 @@ on_patience(uv_timer_t *timer)
 {
 	struct loop *loop = timer->data;
 
+	if (loop->done)
+		return;
+	loop->done = true;
 	if (loop->connection_count > 0)
 		log_warning("loop", "event=cut connections=%llu",
 					(unsigned long long) loop->connection_count);
-	end(loop);
+	loops_done(loop);
 }
 
 void
@@ -123,7 +142,7 @@ loop_remove_connection(struct loop *loop, struct connection *connection)
 		connection->next->previous = connection->previous;
 	loop->connection_count--;
 	/* Not here and now: libwebsockets is in the middle of it. */
-	if (loop->stopping && !loop->ended && loop->connection_count == 0)
+	if (loop->stopping && !loop->done && !loop->ended && loop->connection_count == 0)
 		uv_timer_start(&loop->patience, on_patience, 0, 0);
 }
 
@@ -156,70 +175,34 @@ on_draining(uv_timer_t *timer)
 }
 
 /* Clients that are sent away all at once come back all at once. */
-static void
-stop(struct loop *loop, const char *reason, int exit_code)
+void
+loop_stop(struct loop *loop, uint64_t drain_seconds)
 {
-	const uint64_t seconds = reload_current(loop)->options.drain_seconds;
-	const uint64_t steps = seconds * 1000 / DRAIN_STEP_MS + 1;
+	const uint64_t steps = drain_seconds * 1000 / DRAIN_STEP_MS + 1;
 
-	log_info("loop", "event=stopping reason=%s connections=%llu drain_seconds=%llu",
-			 log_text(reason), (unsigned long long) loop->connection_count,
-			 (unsigned long long) seconds);
-	systemd_tell(&loop->systemd, "STOPPING=1");
+	if (loop->stopping || loop->ended)
+		return;
+	log_debug("loop", "event=draining loop=%u connections=%llu", loop->index,
+			  (unsigned long long) loop->connection_count);
 	loop->stopping = true;
-	loop->exit_code = exit_code;
 	loop->drain_each = loop->connection_count / steps + 1;
-	acceptor_stop(&loop->acceptor);
 	uv_timer_start(&loop->draining, on_draining, 0, DRAIN_STEP_MS);
 }
 
 static void
-on_signal(uv_signal_t *handle, int signal_number)
-{
-	struct loop *loop = handle->data;
-
-	if (loop->stopping)
-		end(loop);
-	else
-		stop(loop, signal_number == SIGTERM ? "SIGTERM" : "SIGINT", EXIT_CODE_OK);
-}
-
-/* Both links may tell; the first one decides. */
-static void
 on_hopeless(void *arg, int exit_code, const char *reason)
 {
-	struct loop *loop = arg;
-
-	if (!loop->stopping)
-		stop(loop, reason, exit_code);
+	loops_hopeless(arg, exit_code, reason);
 }
 
+/* What other loops look at. */
 static void
-on_hangup(uv_signal_t *handle, int signal_number)
+show(struct loop *loop)
 {
-	struct loop *loop = handle->data;
-	bool		 good;
-
-	(void) signal_number;
-	if (loop->stopping)
-		return;
-	if (loop->told_ready)
-		systemd_tell_reloading(&loop->systemd);
-	good = reload_configuration(loop);
-	metrics_add(&loop->metrics, good ? METRIC_RELOADS : METRIC_RELOADS_FAILED, 1);
-	if (loop->told_ready)
-		systemd_tell(&loop->systemd, good ? "READY=1\nSTATUS=reloaded"
-										  : "READY=1\nSTATUS=reload failed: see the log");
-}
-
-/* Ready for the first time: whoever waits for us to start may go on. */
-static void
-tell_ready(struct loop *loop)
-{
-	if (loop->told_ready || loop->stopping || !listener_is_live(loop->listener))
-		return;
-	loop->told_ready = true;
-	systemd_tell(&loop->systemd, "READY=1\nSTATUS=listening");
+	health_measure(loop);
+	atomic_store(&loop->problem, health_problem(loop));
+	atomic_store(&loop->live, listener_is_live(loop->listener));
+	atomic_store(&loop->ticked_at, uv_now(&loop->uv));
 }
 
 static void
@@ -227,28 +210,17 @@ on_tick(uv_timer_t *timer)
 {
 	struct loop *loop = timer->data;
 
-	acceptor_tick(&loop->acceptor);
-	acceptor_tick(&loop->internal);
 	database_tick(loop->database);
 	database_tick(loop->policies);
 	listener_tick(loop->listener);
 	if (loop->rpc != NULL)
 		rpc_tick(loop->rpc);
 	upkeep_tick(loop->upkeep);
-	tell_ready(loop);
-	systemd_tick(&loop->systemd, uv_now(&loop->uv));
 	log_tick();
 	for (struct connection *connection = loop->connections; connection != NULL;
 		 connection = connection->next)
 		connection_tick(connection);
-}
-
-static void
-on_accepted(void *owner, int socket)
-{
-	struct loop *loop = owner;
-
-	server_adopt(loop->server, socket);
+	show(loop);
 }
 
 static void
@@ -270,23 +242,6 @@ on_hub_changed(void *owner)
 }
 
 static void
-on_accepted_internal(void *owner, int socket)
-{
-	struct loop *loop = owner;
-
-	server_adopt_internal(loop->server, socket);
-}
-
-static void
-watch_signal(struct loop *loop, uv_signal_t *handle, uv_signal_cb callback,
-			 int signal_number)
-{
-	uv_signal_init(&loop->uv, handle);
-	handle->data = loop;
-	uv_signal_start(handle, callback, signal_number);
-}
-
-static void
 start_timer(struct loop *loop, uv_timer_t *timer)
 {
 	uv_timer_init(&loop->uv, timer);
@@ -296,9 +251,6 @@ start_timer(struct loop *loop, uv_timer_t *timer)
 static void
 start_handles(struct loop *loop)
 {
-	watch_signal(loop, &loop->terminate, on_signal, SIGTERM);
-	watch_signal(loop, &loop->interrupt, on_signal, SIGINT);
-	watch_signal(loop, &loop->hangup, on_hangup, SIGHUP);
 	start_timer(loop, &loop->tick);
 	start_timer(loop, &loop->draining);
 	start_timer(loop, &loop->patience);
@@ -306,31 +258,29 @@ start_handles(struct loop *loop)
 	uv_prepare_init(&loop->uv, &loop->sending);
 	loop->sending.data = loop;
 	uv_prepare_start(&loop->sending, on_sending);
-	loop->acceptor = (struct acceptor){
-		.socket = -1, .accepted = on_accepted, .owner = loop};
-	loop->internal = (struct acceptor){
-		.socket = -1, .accepted = on_accepted_internal, .owner = loop};
+	mailbox_init(&loop->mailbox, &loop->uv, loop);
 }
 
-static bool
-start_accepting(struct loop *loop)
+/* What the operator gives to all loops together; each has at least one. */
+static uint64_t
+share_of(const struct loop *loop, uint64_t all)
 {
-	const struct options *options = &loop->started->options;
+	const unsigned loops = loop->loops->count;
+	const uint64_t share = all / loops + (loop->index < all % loops);
 
-	if (!acceptor_start(&loop->acceptor, &loop->uv, &options->listen, "clients"))
-		return false;
-	return (options->internal.port == NULL && options->internal.path == NULL) ||
-		   acceptor_start(&loop->internal, &loop->uv, &options->internal, "internal");
+	return share > 0 ? share : 1;
 }
 
 static void
 start_links(struct loop *loop)
 {
+	const struct options *options = &loop->started->options;
+
 	loop->links = (struct link_setup){
 		.uv = &loop->uv,
-		.conninfo = loop->started->options.database,
-		.allow_superuser = loop->started->options.allow_superuser,
-		.answer_ms = loop->started->options.database_timeout_ms,
+		.conninfo = options->database,
+		.allow_superuser = options->allow_superuser,
+		.answer_ms = options->database_timeout_ms,
 		.metrics = &loop->metrics,
 		.hopeless = on_hopeless,
 		.arg = loop,
@@ -339,38 +289,69 @@ start_links(struct loop *loop)
 	loop->database = database_new(&loop->links, "query");
 	loop->policies = database_new(&loop->links, "policies");
 	database_start(loop->database);
-	if (loop->started->options.rpc)
-		loop->rpc = rpc_new(&loop->links, &loop->started->options);
-	loop->upkeep = upkeep_new(&loop->links, &loop->started->options, &loop->hub, &loop->hash_key);
+	if (options->rpc)
+		loop->rpc = rpc_new(&loop->links, options, (unsigned) share_of(loop, options->rpc_connections),
+							share_of(loop, options->rpc_queue));
+	loop->upkeep = upkeep_new(&loop->links, options,
+							  loop->index == 0 ? 1000 * options->probe_interval : 0,
+							  &loop->hub, &loop->hash_key);
 }
 
-/* Returns an exit code; zero means that all is up. */
-static int
-start(struct loop *loop)
+static void
+post_for_hub(void *owner, unsigned to, struct letter *letter)
 {
-	start_handles(loop);
-	if (!hash_key_init(&loop->hash_key))
-		return EXIT_CODE_INTERNAL;
+	loop_post(owner, to, letter);
+}
+
+/* One loop alone has no border, and nothing of it costs anything. */
+static void
+start_hub(struct loop *loop)
+{
 	hub_init(&loop->hub, &loop->hash_key, on_hub_changed, loop);
-	limiter_init(&loop->limiter, &loop->started->options.limits, &loop->hash_key);
+	loop->hub.present = channel_present;
+	loop->hub.presence_refs.instance += loop->index;
+	if (loop->loops->registry == NULL)
+		return;
+	loop->border = (struct hub_border){
+		.registry = loop->loops->registry,
+		.loop = loop->index,
+		.post = post_for_hub,
+		.owner = loop,
+	};
+	loop->hub.border = &loop->border;
+}
+
+int
+loop_open(struct loop *loop, struct loops *loops, unsigned index)
+{
+	loop->loops = loops;
+	loop->index = index;
+	loop->started = loops->started;
+	loop->hash_key = loops->hash_key;
+	/* So that no two loops give the same one; the first of all is 1. */
+	loop->last_connection_id = index + 1 - loops->count;
+	atomic_init(&loop->problem, "starting");
+	start_handles(loop);
+	start_hub(loop);
+	limiter_init(&loop->limiter, &loop->started->options.limits, &loops->totals);
 	reload_take(loop, loop->started);
-	systemd_init(&loop->systemd);
-	systemd_tell(&loop->systemd, "STATUS=waiting for the database");
 	loop->server = server_new(loop);
-	if (loop->server == NULL)
-		return EXIT_CODE_INTERNAL;
-	if (!start_accepting(loop))
-		return EXIT_CODE_BIND;
+	return loop->server != NULL ? EXIT_CODE_OK : EXIT_CODE_INTERNAL;
+}
+
+void
+loop_begin(struct loop *loop)
+{
 	start_links(loop);
 	/* Not before: a tick finds all that it looks at. */
 	uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS);
-	return EXIT_CODE_OK;
 }
 
-/* All handles are closed: nothing can call back any more. */
-static void
-free_all(struct loop *loop)
+/* When all handles are closed nothing can call back any more. */
+void
+loop_run(struct loop *loop)
 {
+	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	server_free(loop->server);
 	database_free(loop->database);
 	database_free(loop->policies);
@@ -378,34 +359,15 @@ free_all(struct loop *loop)
 	rpc_free(loop->rpc);
 	upkeep_free(loop->upkeep);
 	hub_free(&loop->hub);
-	limiter_free(&loop->limiter);
-	systemd_free(&loop->systemd);
 	reload_free(loop);
 }
 
-int
-loop_run(const struct configuration *configuration, const struct option_flags *flags)
+void
+loop_free(struct loop *loop)
 {
-	struct loop *loop = memory_new(sizeof(*loop));
-	int			 exit_code;
-
-	loop->started = configuration;
-	loop->flags = flags;
-
-	if (uv_loop_init(&loop->uv) != 0)
-	{
-		free(loop);
-		return EXIT_CODE_INTERNAL;
-	}
-	loop->exit_code = start(loop);
-	if (loop->exit_code != EXIT_CODE_OK)
-		end(loop);
+	mailbox_close(&loop->mailbox);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
-	free_all(loop);
-	exit_code = loop->exit_code;
 	if (uv_loop_close(&loop->uv) != 0)
 		log_error("loop", "event=handles_left");
-	free(loop);
-	log_info("loop", "event=ended exit_code=%d", exit_code);
-	return exit_code;
+	mailbox_free(&loop->mailbox);
 }

@@ -9,7 +9,7 @@
 #include "configuration.h"
 #include "exit_codes.h"
 #include "log.h"
-#include "loop.h"
+#include "loops.h"
 #include "options.h"
 
 /* What needs no configuration, and is not running. */
@@ -34,7 +34,7 @@ run(const struct configuration *configuration, const struct option_flags *flags)
 	signal(SIGPIPE, SIG_IGN);
 	log_set_level(configuration->options.log_level);
 	log_info("main", "event=started version=" HARTHIO_VERSION);
-	return loop_run(configuration, flags);
+	return loops_run(configuration, flags);
 }
 
 static int

@@ -183,7 +183,7 @@ receive_broadcast(struct channel *channel, const struct phoenix_message *message
 		return;
 	}
 	metrics_add(&channel->connection->loop->metrics, METRIC_BROADCASTS, 1);
-	hub_publish(&channel->member, channel->self, &broadcast);
+	hub_publish(&channel->connection->loop->hub, &channel->member, channel->self, &broadcast);
 	acknowledge(channel, message);
 }
 

@@ -36,6 +36,10 @@ static const struct description closed = {
 	LABELLED_CLOSED, COUNTER, "Websockets that ended, by close code; none: without a close frame"};
 static const struct description limited = {
 	"limited_total", COUNTER, "What limits refused, by limit"};
+static const struct description loop_connections = {
+	"loop_connections", GAUGE, "Websockets that are open, by event loop"};
+static const struct description loop_ready = {
+	"loop_ready", GAUGE, "1 if the event loop could serve clients, by event loop"};
 static const struct description build = {
 	"build_info", GAUGE, "1; the label says which version runs"};
 
@@ -56,6 +60,13 @@ static const unsigned close_codes[] = {
 _Static_assert(REFUSAL_COUNT <= REFUSAL_MAX, "there is room for all refusals");
 _Static_assert(CLOSE_CODE_COUNT <= REFUSAL_MAX, "there is room for all close codes");
 
+static void
+count(_Atomic uint64_t *counter)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+						  memory_order_relaxed);
+}
+
 void
 metrics_count_refusal(struct metrics *metrics, const char *reason)
 {
@@ -64,7 +75,7 @@ metrics_count_refusal(struct metrics *metrics, const char *reason)
 
 	while (place < REFUSAL_COUNT - 1 && !slice_equal(code, slice_text(refusals[place])))
 		place++;
-	metrics->refused[place]++;
+	count(&metrics->refused[place]);
 }
 
 void
@@ -74,7 +85,60 @@ metrics_count_close(struct metrics *metrics, unsigned code)
 
 	while (place < CLOSE_CODE_COUNT - 1 && close_codes[place] != code)
 		place++;
-	metrics->closed[place]++;
+	count(&metrics->closed[place]);
+}
+
+void
+metrics_set_limited(struct metrics *metrics, const uint64_t limit_refused[LIMIT_COUNT])
+{
+	for (int limit = 0; limit < LIMIT_COUNT; limit++)
+		atomic_store_explicit(&metrics->limited[limit], limit_refused[limit], memory_order_relaxed);
+}
+
+/* What two loops make together. */
+static double
+combine(enum metric metric, double a, double b)
+{
+	if (isnan(a) || isnan(b))
+		return NAN;
+	switch (metric)
+	{
+		case METRIC_READY:
+			return fmin(a, b);
+		case METRIC_ROOMS:
+		case METRIC_QUEUE_LONGEST:
+		case METRIC_PUBLISHER_LAG:
+		case METRIC_CERTIFICATE_EXPIRY:
+			return fmax(a, b);
+		default:
+			return a + b;
+	}
+}
+
+static void
+add_counts(_Atomic uint64_t *sum, const _Atomic uint64_t *counts, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		sum[i] += atomic_load_explicit(&counts[i], memory_order_relaxed);
+}
+
+static void
+sum_up(struct metrics *sum, const struct metrics *const loops[], unsigned loop_count)
+{
+	for (unsigned loop = 0; loop < loop_count; loop++)
+	{
+		const struct metrics *one = loops[loop];
+
+		for (int metric = 0; metric < METRIC_COUNT; metric++)
+		{
+			const double value = metrics_get(one, metric);
+
+			metrics_set(sum, metric, loop == 0 ? value : combine(metric, metrics_get(sum, metric), value));
+		}
+		add_counts(sum->refused, one->refused, REFUSAL_COUNT);
+		add_counts(sum->limited, one->limited, LIMIT_COUNT);
+		add_counts(sum->closed, one->closed, CLOSE_CODE_COUNT);
+	}
 }
 
 static void
@@ -128,18 +192,44 @@ print_closed(const struct metrics *metrics, struct buffer *text)
 	}
 }
 
-void
-metrics_print(const struct metrics *metrics, struct buffer *text)
+static void
+print_by_loop(struct buffer *text, const struct description *description, enum metric metric,
+			  const struct metrics *const loops[], unsigned loop_count)
+{
+	print_head(text, description);
+	for (unsigned loop = 0; loop < loop_count; loop++)
+	{
+		char number[16];
+
+		snprintf(number, sizeof(number), "%u", loop);
+		print_labelled(text, description->name, "loop", number,
+					   (uint64_t) metrics_get(loops[loop], metric));
+	}
+}
+
+static void
+print_sums(const struct metrics *sum, struct buffer *text)
 {
 	for (size_t i = 0; i < METRIC_COUNT; i++)
-		print_value(text, &descriptions[i], metrics->values[i]);
+		print_value(text, &descriptions[i], metrics_get(sum, i));
 	print_head(text, &refused);
 	for (size_t i = 0; i < REFUSAL_COUNT; i++)
-		print_labelled(text, refused.name, "reason", refusals[i], metrics->refused[i]);
+		print_labelled(text, refused.name, "reason", refusals[i], sum->refused[i]);
 	print_head(text, &limited);
 	for (int i = 0; i < LIMIT_COUNT; i++)
-		print_labelled(text, limited.name, "limit", limit_name((enum limit) i), metrics->limited[i]);
-	print_closed(metrics, text);
+		print_labelled(text, limited.name, "limit", limit_name((enum limit) i), sum->limited[i]);
+	print_closed(sum, text);
+}
+
+void
+metrics_print(const struct metrics *const loops[], unsigned loop_count, struct buffer *text)
+{
+	struct metrics sum = {0};
+
+	sum_up(&sum, loops, loop_count);
+	print_sums(&sum, text);
+	print_by_loop(text, &loop_connections, METRIC_CONNECTIONS, loops, loop_count);
+	print_by_loop(text, &loop_ready, METRIC_READY, loops, loop_count);
 	print_head(text, &build);
 	print_labelled(text, build.name, "version", HARTHIO_VERSION, 1);
 }
@@ -160,6 +250,8 @@ metrics_print_docs(void)
 	print_row(&refused, " by `reason`");
 	print_row(&limited, " by `limit`");
 	print_row(&closed, " by `code`");
+	print_row(&loop_connections, " by `loop`");
+	print_row(&loop_ready, " by `loop`");
 	print_row(&build, " by `version`");
 	printf("\n| a join is refused with | |\n|---|---|\n");
 #define PRINT_REFUSAL(code, advice) printf("| `%s` | %s |\n", code, advice);

@@ -3,11 +3,13 @@
  *		What is counted, for Prometheus: the one list of it.
  *
  * Counters are added to where things happen; gauges are set just before they
- * are shown.  Each loop has its own, so nothing is locked.
+ * are shown, or some times a second.  Each loop has its own, to which it alone
+ * writes and which others may read at any time, so nothing is locked.
  */
 #ifndef HARTHIO_METRICS_H
 #define HARTHIO_METRICS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "buffer.h"
@@ -21,7 +23,7 @@
 	  "Upgrades that were refused: path, version, limit, or the end is near")                      \
 	X(CHANNELS, GAUGE, "channels", "Channels of all connections, those being joined included")     \
 	X(ROOMS, GAUGE, "rooms", "Topics with at least one member")                                    \
-	X(SESSIONS, GAUGE, "sessions", "Sessions that somebody here listens to")                       \
+	X(SESSIONS, GAUGE, "sessions", "Sessions that somebody here listens to, by each loop")         \
 	X(JOINS, COUNTER, "joins_total", "Joins that were let in")                                     \
 	X(FRAMES_IN, COUNTER, "received_messages_total", "Messages from clients")                      \
 	X(BYTES_IN, COUNTER, "received_bytes_total", "Payload bytes of those")                         \
@@ -45,6 +47,7 @@
 	X(RPC_REFUSED, COUNTER, "rpc_refused_total",                                                   \
 	  "Calls that the database did not answer: too many, too late, or it is away")                 \
 	X(RPC_WAITING, GAUGE, "rpc_waiting", "Calls that wait for a connection")                       \
+	X(LETTERS, COUNTER, "letters_total", "What loops told other loops")                            \
 	X(PUBLISHER_LAG, GAUGE, "publisher_lag_seconds",                                               \
 	  "Age of the oldest change that the database told nobody of; NaN while it cannot be asked")   \
 	X(READY, GAUGE, "ready", "1 if /readyz says so")                                               \
@@ -89,22 +92,28 @@ enum metric
 
 struct metrics
 {
-	double	 values[METRIC_COUNT]; /* by metric */
-	uint64_t refused[REFUSAL_MAX]; /* joins, by place in REFUSALS */
-	uint64_t limited[LIMIT_COUNT]; /* whatever a limit refused, by limit */
-	uint64_t closed[REFUSAL_MAX];  /* connections, by place in the list of codes */
+	_Atomic double	 values[METRIC_COUNT]; /* by metric */
+	_Atomic uint64_t refused[REFUSAL_MAX]; /* joins, by place in REFUSALS */
+	_Atomic uint64_t limited[LIMIT_COUNT]; /* whatever a limit refused, by limit */
+	_Atomic uint64_t closed[REFUSAL_MAX];  /* connections, by place in the list of codes */
 };
 
-static inline void
-metrics_add(struct metrics *metrics, enum metric metric, uint64_t more)
+static inline double
+metrics_get(const struct metrics *metrics, enum metric metric)
 {
-	metrics->values[metric] += (double) more;
+	return atomic_load_explicit(&metrics->values[metric], memory_order_relaxed);
 }
 
 static inline void
 metrics_set(struct metrics *metrics, enum metric metric, double value)
 {
-	metrics->values[metric] = value;
+	atomic_store_explicit(&metrics->values[metric], value, memory_order_relaxed);
+}
+
+static inline void
+metrics_add(struct metrics *metrics, enum metric metric, uint64_t more)
+{
+	metrics_set(metrics, metric, metrics_get(metrics, metric) + (double) more);
 }
 
 /* A join was refused for this reason, "Code: text". */
@@ -113,8 +122,11 @@ void metrics_count_refusal(struct metrics *metrics, const char *reason);
 /* A connection ended with this close code; 0: with none. */
 void metrics_count_close(struct metrics *metrics, unsigned code);
 
-/* Append all of it in Prometheus' text format. */
-void metrics_print(const struct metrics *metrics, struct buffer *text);
+/* What limits refused so far. */
+void metrics_set_limited(struct metrics *metrics, const uint64_t refused[LIMIT_COUNT]);
+
+/* Append all of it in Prometheus' text format: of all loops together. */
+void metrics_print(const struct metrics *const loops[], unsigned count, struct buffer *text);
 
 /* The tables of docs/reference.md: metrics and refusals. */
 void metrics_print_docs(void);

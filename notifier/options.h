@@ -17,6 +17,9 @@
 #include "log.h"
 #include "slice.h"
 
+/* As many as there are bits in a word. */
+#define LOOPS_MAX 64
+
 /* Where to listen: a host and a port, or a path; all NULL: nowhere. */
 struct address
 {
@@ -51,6 +54,7 @@ struct options
 	char		  *operator_pages;		/* the same, on the internal port */
 	bool		   public_channels;		/* may topics other than sessions be joined? */
 	struct limits  limits;				/* how much may be asked for */
+	uint64_t	   threads;				/* event loops */
 	uint64_t	   drain_seconds;		/* over which to close connections */
 	uint64_t	   database_timeout_ms; /* for an answer of the database */
 	uint64_t	   max_lag_ms;			/* of the publisher, to be ready */

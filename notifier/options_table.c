@@ -74,6 +74,8 @@ const struct option options_table[] = {
 	 .help = "between two health checks of a provider that has a probe; 0: none"},
 	{.name = "probe-timeout-ms", .value_name = "MILLISECONDS", .standard = "5000", .type = OPTION_NUMBER, AT(probe_timeout_ms), .lowest = 100, .highest = 60000,
 	 .help = "after which a health check has failed"},
+	{.name = "threads", .value_name = "NUMBER", .standard = "1", .type = OPTION_NUMBER, AT(threads), .lowest = 1, .highest = LOOPS_MAX,
+	 .help = "event loops, each in a thread and with database connections of its own; one a core at most"},
 	{.name = "drain-seconds", .value_name = "SECONDS", .standard = "5", .type = OPTION_NUMBER, AT(drain_seconds), .highest = 3600, .reloadable = true,
 	 .help = "time over which SIGTERM spreads the closing of connections"},
 	{.name = "max-lag-ms", .value_name = "MILLISECONDS", .standard = "5000", .type = OPTION_NUMBER, AT(max_lag_ms), .lowest = 100, .highest = 3600000, .reloadable = true,

@@ -90,10 +90,12 @@ mark_changed(struct presence_set *set, struct presence_key *key)
 }
 
 static struct presence *
-new_presence(struct presence_set *set, struct slice name)
+new_presence(struct presence_set *set, struct slice name, int loop, uint64_t id)
 {
 	struct presence *presence = memory_new(sizeof(*presence));
 
+	presence->loop = loop;
+	presence->id = id;
 	presence->key = find_key(set, name);
 	if (presence->key == NULL)
 		presence->key = new_key(set, name);
@@ -171,9 +173,11 @@ struct presence *
 presence_track(struct presence_set *set, struct presence *old,
 			   struct slice key, struct slice object)
 {
-	struct presence *presence = old != NULL ? old : new_presence(set, key);
+	struct presence *presence = old;
 	char			*body = make_body(object);
 
+	if (presence == NULL)
+		presence = new_presence(set, key, PRESENCE_OURS, ++set->refs->last);
 	if (presence->now.body != NULL && strcmp(presence->now.body, body) == 0)
 	{
 		free(body);
@@ -365,4 +369,123 @@ presence_diff(struct presence_set *set, struct buffer *diff)
 	else
 		diff->length = start;
 	return any;
+}
+
+/* Before the bytes of a key and of what is shown, in a list. */
+struct item
+{
+	uint64_t id;					 /* in the set that it comes from */
+	size_t	 key_length;			 /* bytes of the key */
+	size_t	 body_length;			 /* and of the body */
+	bool	 gone;					 /* it is not there any more, and has no body */
+	char	 ref[PRESENCE_REF_SIZE]; /* of what it is now */
+};
+
+static void
+append_item(struct buffer *list, const struct presence *presence)
+{
+	const struct presence_meta *now = &presence->now;
+	struct item					item = {
+						.id = presence->id,
+						.key_length = presence->key->name.length,
+						.body_length = now->body != NULL ? strlen(now->body) : 0,
+						.gone = now->body == NULL,
+	};
+
+	memcpy(item.ref, now->ref, sizeof(item.ref));
+	buffer_append(list, slice_of((const char *) &item, sizeof(item)));
+	buffer_append(list, presence->key->name);
+	buffer_append(list, slice_of(now->body, item.body_length));
+}
+
+static void
+export_key(const struct presence_key *key, bool all, struct buffer *list)
+{
+	for (const struct presence *presence = key->presences; presence != NULL;
+		 presence = presence->next)
+	{
+		if (presence->loop == PRESENCE_OURS &&
+			(all ? presence->now.body != NULL : has_changed(presence)))
+			append_item(list, presence);
+	}
+}
+
+void
+presence_export(const struct presence_set *set, bool all, struct buffer *list)
+{
+	struct hash_entry *entry = NULL;
+
+	if (!all)
+	{
+		for (const struct presence_key *key = set->changed; key != NULL; key = key->next_changed)
+			export_key(key, false, list);
+		return;
+	}
+	while ((entry = hash_map_next(&set->keys, entry)) != NULL)
+		export_key(hash_holder(entry, struct presence_key, entry), true, list);
+}
+
+/* All copies of the loop's are gone, unless the list has them. */
+static void
+hide_all(struct presence_set *set, int loop)
+{
+	struct hash_entry *entry = NULL;
+
+	while ((entry = hash_map_next(&set->keys, entry)) != NULL)
+	{
+		struct presence_key *key = hash_holder(entry, struct presence_key, entry);
+
+		for (struct presence *presence = key->presences; presence != NULL;
+			 presence = presence->next)
+		{
+			if (presence->loop == loop)
+				presence_untrack(set, presence);
+		}
+	}
+}
+
+static struct presence *
+find_copy(const struct presence_set *set, struct slice name, int loop, uint64_t id)
+{
+	const struct presence_key *key = find_key(set, name);
+	struct presence			  *presence = key != NULL ? key->presences : NULL;
+
+	while (presence != NULL && (presence->loop != loop || presence->id != id))
+		presence = presence->next;
+	return presence;
+}
+
+static void
+import_item(struct presence_set *set, int loop, const struct item *item, const char *bytes)
+{
+	struct slice	 name = slice_of(bytes, item->key_length);
+	struct presence *presence = find_copy(set, name, loop, item->id);
+
+	if (presence == NULL && item->gone)
+		return;
+	if (presence == NULL)
+		presence = new_presence(set, name, loop, item->id);
+	presence_untrack(set, presence);
+	if (item->gone)
+		return;
+	presence->now.body = memory_copy(bytes + item->key_length, item->body_length);
+	memcpy(presence->now.ref, item->ref, sizeof(item->ref));
+}
+
+bool
+presence_import(struct presence_set *set, int loop, struct slice list, bool all)
+{
+	if (all)
+		hide_all(set, loop);
+	while (list.length > 0)
+	{
+		struct item item;
+		size_t		length;
+
+		memcpy(&item, list.data, sizeof(item));
+		length = sizeof(item) + item.key_length + item.body_length;
+		import_item(set, loop, &item, list.data + sizeof(item));
+		list = slice_of(list.data + length, list.length - length);
+	}
+	return set->changed != NULL;
 }

@@ -8,6 +8,9 @@
  * state and then each diff misses nothing and hears nothing twice.  Of what
  * happened between two diffs only the outcome is told.
  *
+ * Where a room has members in several event loops, each loop keeps what its own
+ * show, and copies of what the others' do, which come as lists of presences.
+ *
  * It knows no socket: it keeps, and writes JSON.
  */
 #ifndef HARTHIO_PRESENCE_H
@@ -20,6 +23,7 @@
 #include "hash_map.h"
 
 #define PRESENCE_REF_SIZE 32
+#define PRESENCE_OURS	  (-1)
 
 struct presence_key;
 
@@ -50,6 +54,8 @@ struct presence
 {
 	struct presence		*next; /* under the same key */
 	struct presence_key *key;  /* under which */
+	int					 loop; /* which it is a copy of; or PRESENCE_OURS */
+	uint64_t			 id;   /* among those of that loop */
 	struct presence_meta told; /* what others know of it */
 	struct presence_meta now;  /* and what they will */
 };
@@ -76,6 +82,18 @@ struct slice presence_state(struct presence_set *set);
  * False, and nothing appended, if nothing did.
  */
 bool presence_diff(struct presence_set *set, struct buffer *diff);
+
+/*
+ * Append a list of our own: all that there is now, or what the next diff will
+ * tell.
+ */
+void presence_export(const struct presence_set *set, bool all, struct buffer *list);
+
+/*
+ * Take a list of another loop's: what there is now, or ("all") all that there is.
+ * Returns whether there may be something to tell.
+ */
+bool presence_import(struct presence_set *set, int loop, struct slice list, bool all);
 
 /*
  * Can clients take this key?  They look it up in plain objects, where some names

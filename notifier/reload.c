@@ -4,11 +4,10 @@
  */
 #include "reload.h"
 
-#include <stdlib.h>
-
 #include "exit_codes.h"
 #include "log.h"
 #include "loop.h"
+#include "loops.h"
 #include "memory.h"
 
 const struct configuration *
@@ -44,34 +43,46 @@ try_configuration(struct loop *loop, const struct configuration *configuration)
 	return NULL;
 }
 
+static void
+keep(struct loop *loop, struct configuration *configuration)
+{
+	configuration_release(loop->reloaded);
+	loop->reloaded = configuration;
+}
+
 void
 reload_free(struct loop *loop)
 {
-	if (loop->reloaded != NULL)
-		configuration_free(loop->reloaded);
-	free(loop->reloaded);
-	loop->reloaded = NULL;
+	keep(loop, NULL);
 }
 
-bool
+struct configuration *
 reload_configuration(struct loop *loop)
 {
 	struct configuration *fresh = memory_new(sizeof(*fresh));
 	const char			 *reason = "see the lines above";
 
-	if (configuration_load(fresh, loop->flags) == EXIT_CODE_OK)
+	if (configuration_load(fresh, loop->loops->flags) == EXIT_CODE_OK)
 		reason = try_configuration(loop, fresh);
 	if (reason != NULL)
 	{
 		log_error("loop", "event=reload_failed reason=%s hint=\"All settings are as they were.\"",
 				  log_text(reason));
-		configuration_free(fresh);
-		free(fresh);
-		return false;
+		configuration_release(fresh);
+		return NULL;
 	}
 	options_log_fixed(&loop->started->options, &fresh->options);
-	log_info("loop", "event=reloaded");
-	reload_free(loop);
-	loop->reloaded = fresh;
-	return true;
+	keep(loop, fresh);
+	return fresh;
+}
+
+void
+reload_follow(struct loop *loop, struct configuration *configuration)
+{
+	const char *reason = try_configuration(loop, configuration);
+
+	if (reason != NULL)
+		log_error("loop", "event=reload_failed loop=%u reason=%s", loop->index, log_text(reason));
+	configuration_retain(configuration);
+	keep(loop, configuration);
 }

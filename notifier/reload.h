@@ -20,8 +20,12 @@ const struct configuration *reload_current(const struct loop *loop);
 /* Let this one, which is good, count from now on. */
 void reload_take(struct loop *loop, const struct configuration *configuration);
 
-/* Read everything again; false, and the log says why, if the old is kept. */
-bool reload_configuration(struct loop *loop);
+/*
+ * Read everything again, and let it count; NULL, and the log says why, if the old
+ * is kept.  What the first loop has read so the others follow.
+ */
+struct configuration *reload_configuration(struct loop *loop);
+void				  reload_follow(struct loop *loop, struct configuration *configuration);
 
 /* Forget what was read again. */
 void reload_free(struct loop *loop);

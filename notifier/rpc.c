@@ -97,14 +97,15 @@ on_ready(void *owner)
 }
 
 struct rpc *
-rpc_new(const struct link_setup *setup, const struct options *options)
+rpc_new(const struct link_setup *setup, const struct options *options,
+		unsigned connections, size_t waiting_most)
 {
 	struct rpc				  *rpc = memory_new(sizeof(*rpc));
 	const struct pool_settings settings = {
 		.name = "rpc",
 		.program = "harthio-notifier rpc",
-		.connections = (unsigned) options->rpc_connections,
-		.waiting_most = options->rpc_queue,
+		.connections = connections,
+		.waiting_most = waiting_most,
 		.wait_ms = options->rpc_wait_ms,
 		.run_ms = options->rpc_timeout_ms + ANSWER_PATIENCE_MS,
 		.ready = on_ready,

@@ -19,7 +19,9 @@
 struct link_setup;
 struct rpc;
 
-struct rpc *rpc_new(const struct link_setup *setup, const struct options *options);
+/* With so many connections, for which so many calls may wait. */
+struct rpc *rpc_new(const struct link_setup *setup, const struct options *options,
+					unsigned connections, size_t waiting_most);
 
 /* Ask no more; "rpc_free" when the loop has closed its handles. */
 void rpc_stop(struct rpc *rpc);

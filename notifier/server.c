@@ -267,19 +267,18 @@ address_of(struct lws *wsi, struct sockaddr_in6 *address)
 static bool
 is_too_many(struct lws *wsi)
 {
-	struct loop			*loop = server_loop(wsi);
-	const struct limits *limits = &loop->limiter.limits;
-	struct sockaddr_in6	 address;
+	struct limiter	   *limiter = &server_loop(wsi)->limiter;
+	struct sockaddr_in6 address;
 
-	if (limits->connections != 0 && loop->connection_count >= limits->connections)
+	if (limiter_full(limiter))
 	{
-		loop->limiter.refused[LIMIT_CONNECTIONS]++;
+		limiter->refused[LIMIT_CONNECTIONS]++;
 		return true;
 	}
-	if (!tally_full(&loop->limiter.addresses, address_of(wsi, &address),
-					limits->address_connections))
+	if (!tally_full(&limiter->totals->addresses, address_of(wsi, &address),
+					limiter->limits.address_connections))
 		return false;
-	loop->limiter.refused[LIMIT_ADDRESS]++;
+	limiter->refused[LIMIT_ADDRESS]++;
 	return true;
 }
 
@@ -325,26 +324,51 @@ read_api_key(struct lws *wsi)
 	return key != NULL ? memory_copy(key, strlen(key)) : NULL;
 }
 
+/*
+ * Take one of the places that there are; NULL: another loop has just given away
+ * the last one.
+ */
+static struct tally *
+take_place(struct lws *wsi)
+{
+	struct limiter	   *limiter = &server_loop(wsi)->limiter;
+	struct sockaddr_in6 address;
+	struct tally	   *tally;
+
+	if (!limiter_enter(limiter))
+	{
+		limiter->refused[LIMIT_CONNECTIONS]++;
+		return NULL;
+	}
+	tally = tally_enter(&limiter->totals->addresses, address_of(wsi, &address),
+						limiter->limits.address_connections);
+	if (tally == NULL)
+	{
+		limiter_leave(limiter);
+		limiter->refused[LIMIT_ADDRESS]++;
+	}
+	return tally;
+}
+
 /* Headers are gone after this, so take what is needed. */
 static int
 handle_established(struct lws *wsi, struct session_data *data)
 {
 	enum phoenix_version version;
-	struct sockaddr_in6	 address;
+	struct tally		*place;
 	struct connection	*connection;
 
-	if (!read_version(wsi, &version))
+	if (!read_version(wsi, &version) || (place = take_place(wsi)) == NULL)
 		return -1;
 	connection = connection_new(server_loop(wsi), wsi, version);
 	connection->apikey = read_api_key(wsi);
-	connection->address = tally_enter(&connection->loop->limiter.addresses,
-									  address_of(wsi, &address), 0);
+	connection->address = place;
 	lws_get_peer_simple(wsi, connection->peer, sizeof(connection->peer));
 	data->connection = connection;
-	log_info("connection", "id=%llu event=opened peer=%s version=%d apikey=%s",
+	log_info("connection", "id=%llu event=opened peer=%s version=%d apikey=%s loop=%u",
 			 (unsigned long long) connection->id, log_text(connection->peer),
 			 version == PHOENIX_V1 ? 1 : 2,
-			 connection->apikey != NULL ? "given" : "none");
+			 connection->apikey != NULL ? "given" : "none", connection->loop->index);
 	return 0;
 }
 
@@ -451,6 +475,13 @@ handle_ssl_context(struct lws *wsi, SSL_CTX *ssl)
 	return tls_use(server->loop->started->tls, ssl) ? 0 : -1;
 }
 
+/* There is another socket, or one less. */
+static void
+count_socket(struct lws *wsi, bool more)
+{
+	atomic_fetch_add(&server_loop(wsi)->sockets, more ? 1 : UINT64_MAX);
+}
+
 static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		 void *in, size_t length)
@@ -459,6 +490,10 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	{
 		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
 			return handle_ssl_context(wsi, user);
+		case LWS_CALLBACK_WSI_CREATE:
+		case LWS_CALLBACK_WSI_DESTROY:
+			count_socket(wsi, reason == LWS_CALLBACK_WSI_CREATE);
+			return 0;
 		case LWS_CALLBACK_HTTP:
 			return handle_http(wsi, user, in);
 		case LWS_CALLBACK_HTTP_FILE_COMPLETION:
@@ -561,7 +596,8 @@ server_new(struct loop *loop)
 		return NULL;
 	}
 	server->vhost = lws_get_vhost_by_name(server->context, "default");
-	server->internal = make_internal(server);
+	if (loop->index == 0)
+		server->internal = make_internal(server);
 	return server;
 }
 

@@ -28,7 +28,7 @@ on_ready(void *owner)
 
 struct upkeep *
 upkeep_new(const struct link_setup *setup, const struct options *options,
-		   struct hub *hub, const struct hash_key *secret)
+		   uint64_t probe_interval_ms, struct hub *hub, const struct hash_key *secret)
 {
 	struct upkeep			  *upkeep = memory_new(sizeof(*upkeep));
 	const struct pool_settings settings = {
@@ -44,7 +44,7 @@ upkeep_new(const struct link_setup *setup, const struct options *options,
 
 	upkeep->pool = pool_new(setup, &settings);
 	upkeep->lease = lease_new(hub, upkeep->pool, setup->uv, secret);
-	upkeep->prober = prober_new(setup->uv, upkeep->pool, 1000 * options->probe_interval,
+	upkeep->prober = prober_new(setup->uv, upkeep->pool, probe_interval_ms,
 								options->probe_timeout_ms);
 	return upkeep;
 }

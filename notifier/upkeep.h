@@ -15,8 +15,10 @@
 struct link_setup;
 struct upkeep;
 
+/* Health checks are made every so many milliseconds; 0: never. */
 struct upkeep *upkeep_new(const struct link_setup *setup, const struct options *options,
-						  struct hub *hub, const struct hash_key *secret);
+						  uint64_t probe_interval_ms, struct hub *hub,
+						  const struct hash_key *secret);
 
 /* Ask no more; "upkeep_free" when the loop has closed its handles. */
 void upkeep_stop(struct upkeep *upkeep);

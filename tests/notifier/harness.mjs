@@ -2,7 +2,8 @@
 // waiting for conditions.  Nothing here sleeps for a fixed time as a check.
 //
 // Environment: PGHOST, PGPORT and PGDATABASE name the cluster, whose directory
-// is HARTHIO_CLUSTER_DIR; HARTHIO_NOTIFIER is the binary to test.
+// is HARTHIO_CLUSTER_DIR; HARTHIO_NOTIFIER is the binary to test, which takes its
+// number of threads from HARTHIO_THREADS where a test does not say it.
 
 import { after, before } from 'node:test'
 import { spawn, execFile } from 'node:child_process'
@@ -71,11 +72,11 @@ export const inSeconds = (seconds) => Math.floor(Date.now() / 1000) + seconds
 // ---------------------------------------------------------------- notifier
 
 export class Notifier {
-  // Started, and ready to answer for the database.
+  // Started, and ready to answer for the database, in all threads.
   static async start(options) {
     const notifier = await Notifier.launch(options)
-    await notifier.logged(/link=query event=ready/)
-    await notifier.logged(/link=listener event=resync/)
+    await notifier.loggedByAll(/link=query event=ready/)
+    await notifier.loggedByAll(/link=listener event=resync/)
     return notifier
   }
 
@@ -83,6 +84,8 @@ export class Notifier {
   static async launch({ args = [], env = {}, secret = randomBytes(32).toString('hex'), tls = false } = {}) {
     const notifier = new Notifier()
     notifier.tls = tls
+    notifier.threads = (args.includes('--threads') && Number(args[args.indexOf('--threads') + 1])) ||
+      Number(env.HARTHIO_THREADS ?? process.env.HARTHIO_THREADS ?? 1)
     notifier.secret = secret
     notifier.lines = []
     notifier.process = spawn(
@@ -142,6 +145,12 @@ export class Notifier {
       }
       return undefined
     })
+  }
+
+  // The same, as often as there are threads.
+  loggedByAll(pattern, from = 0) {
+    return eventually(`${this.threads} log lines ${pattern}`, () =>
+      this.lines.slice(from).filter((line) => pattern.test(line)).length >= this.threads)
   }
 
   token(claims = {}, options = {}) {

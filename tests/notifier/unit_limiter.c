@@ -22,45 +22,71 @@ take(struct limiter *limiter, struct rate *own, unsigned wanted, uint64_t now)
 static void
 test_rates(void)
 {
-	const struct limits limits = {.messages = 10, .total_messages = 15};
-	struct limiter		limiter;
-	struct rate			one[RATE_COUNT] = {0};
-	struct rate			two[RATE_COUNT] = {0};
+	const struct limits	  limits = {.messages = 10, .total_messages = 15};
+	struct limiter_totals totals;
+	struct limiter		  limiter;
+	struct rate			  one[RATE_COUNT] = {0};
+	struct rate			  two[RATE_COUNT] = {0};
 
-	limiter_init(&limiter, &limits, &key);
+	limiter_totals_init(&totals, &key);
+	limiter_init(&limiter, &limits, &totals);
 	CHECK(take(&limiter, one, 100, 5000) == 20);
 	CHECK(take(&limiter, two, 100, 5000) == 10);
 	CHECK(take(&limiter, one, 100, 5500) == 5);
 	CHECK(take(&limiter, two, 100, 5500) == 2);
+	/* The clock of another loop may be a little behind. */
+	CHECK(take(&limiter, two, 100, 5499) == 0);
 	CHECK(take(&limiter, one, 100, 60000) == 20);
 	CHECK(!limiter_take(&limiter, NULL, RATE_MESSAGES, 11, 60000));
 	CHECK(limiter_take(&limiter, NULL, RATE_MESSAGES, 10, 60000));
 	CHECK(limiter_take(&limiter, one, RATE_JOINS, 1000000, 60000));
-	limiter_free(&limiter);
+	limiter_totals_free(&totals);
 }
 
 static void
 test_tallies(void)
 {
-	struct hash_map map;
-	struct tally   *alice;
-	struct tally   *bob;
+	struct limiter_totals totals;
+	struct tallies		 *subjects = &totals.subjects;
+	struct tally		 *alice;
+	struct tally		 *bob;
 
-	hash_map_init(&map, &key);
-	alice = tally_enter(&map, SLICE("alice"), 2);
-	CHECK(alice != NULL && tally_enter(&map, SLICE("alice"), 2) == alice);
-	CHECK(tally_full(&map, SLICE("alice"), 2));
-	CHECK(!tally_full(&map, SLICE("alice"), 0));
-	CHECK(tally_enter(&map, SLICE("alice"), 2) == NULL);
-	bob = tally_enter(&map, SLICE("bob"), 2);
+	limiter_totals_init(&totals, &key);
+	alice = tally_enter(subjects, SLICE("alice"), 2);
+	CHECK(alice != NULL && tally_enter(subjects, SLICE("alice"), 2) == alice);
+	CHECK(tally_full(subjects, SLICE("alice"), 2));
+	CHECK(!tally_full(subjects, SLICE("alice"), 0));
+	CHECK(tally_enter(subjects, SLICE("alice"), 2) == NULL);
+	bob = tally_enter(subjects, SLICE("bob"), 2);
 	CHECK(bob != NULL && bob != alice);
-	tally_leave(&map, alice);
-	CHECK(!tally_full(&map, SLICE("alice"), 2));
-	tally_leave(&map, alice);
-	tally_leave(&map, bob);
-	tally_leave(&map, NULL);
-	CHECK(map.count == 0);
-	hash_map_free(&map);
+	tally_leave(subjects, alice);
+	CHECK(!tally_full(subjects, SLICE("alice"), 2));
+	tally_leave(subjects, alice);
+	tally_leave(subjects, bob);
+	tally_leave(subjects, NULL);
+	CHECK(subjects->map.count == 0);
+	limiter_totals_free(&totals);
+}
+
+/* Limiters of several loops count as one. */
+static void
+test_totals(void)
+{
+	const struct limits	  limits = {.connections = 2, .total_messages = 5};
+	struct limiter_totals totals;
+	struct limiter		  here;
+	struct limiter		  there;
+
+	limiter_totals_init(&totals, &key);
+	limiter_init(&here, &limits, &totals);
+	limiter_init(&there, &limits, &totals);
+	CHECK(limiter_enter(&here) && !limiter_full(&there) && limiter_enter(&there));
+	CHECK(limiter_full(&here) && !limiter_enter(&here) && !limiter_enter(&there));
+	limiter_leave(&there);
+	CHECK(!limiter_full(&here) && limiter_enter(&here));
+	CHECK(take(&here, NULL, 6, 1000) == 6);
+	CHECK(take(&there, NULL, 6, 1000) == 4);
+	limiter_totals_free(&totals);
 }
 
 void
@@ -68,4 +94,5 @@ test_limiter(void)
 {
 	test_rates();
 	test_tallies();
+	test_totals();
 }

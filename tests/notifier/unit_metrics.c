@@ -18,8 +18,9 @@ has(const struct buffer *text, const char *line)
 void
 test_metrics(void)
 {
-	struct metrics metrics = {0};
-	struct buffer  text = {0};
+	struct metrics		  metrics = {0};
+	const struct metrics *all = &metrics;
+	struct buffer		  text = {0};
 
 	metrics_add(&metrics, METRIC_JOINS, 2);
 	metrics_add(&metrics, METRIC_BYTES_OUT, 9007199254740991);
@@ -30,7 +31,7 @@ test_metrics(void)
 	metrics_count_close(&metrics, 0);
 	metrics_count_close(&metrics, 1012);
 	metrics_count_close(&metrics, 4999);
-	metrics_print(&metrics, &text);
+	metrics_print(&all, 1, &text);
 	CHECK(has(&text, "# TYPE harthio_notifier_joins_total counter\nharthio_notifier_joins_total 2\n"));
 	CHECK(has(&text, "\nharthio_notifier_sent_bytes_total 9007199254740991\n"));
 	CHECK(has(&text, "\nharthio_notifier_publisher_lag_seconds NaN\n"));
