@@ -30,6 +30,7 @@ OBJS = \
 	extension/policy_guards.o \
 	extension/probe.o \
 	extension/provider.o \
+	extension/provider_cache.o \
 	extension/provider_stats.o \
 	extension/publisher.o \
 	extension/quality.o \
@@ -62,7 +63,7 @@ REGRESS = install claim outcome choice switch lifecycle identity authorize privi
 	devices leases sweep evacuation operator quality quality_switch quality_summary realtime finish
 REGRESS_OPTS = --use-existing
 ISOLATION = claim_claim fail_fail claim_end claim_rollback repeatable_read \
-	join_expire join_retention leave_reload attach_lose evacuate_race quality_quality majority
+	join_expire join_retention leave_reload attach_lose evacuate_race provider_change quality_quality majority
 TAP_TESTS = 1
 PROVE_TESTS = tests/recovery/*.pl
 ISOLATION_OPTS = --inputdir=tests/isolation --use-existing

@@ -76,24 +76,27 @@ static Statement forget_statement = {
 static bool
 read_newest(const char *session_id, bool latest, Assignment *newest)
 {
-	Relation  table = row_open("assignment", AccessShareLock);
-	HeapTuple tuple = row_find_last(table, 1, &session_id, latest);
-	bool	  isnull;
+	Datum			key[] = {CStringGetTextDatum(session_id)};
+	RowScan			scan;
+	TupleTableSlot *row;
+	bool			isnull;
 
-	if (tuple != NULL)
+	row_scan_begin(&scan, TABLE_ASSIGNMENT, 1, key, latest);
+	row = row_scan_previous(&scan);
+	if (row != NULL)
 	{
 		newest->session_id = session_id;
-		newest->epoch = DatumGetInt32(row_value(tuple, ASSIGNMENT_EPOCH, table, &isnull));
-		newest->provider = row_text(tuple, ASSIGNMENT_PROVIDER, table);
-		newest->room = row_text(tuple, ASSIGNMENT_ROOM, table);
-		newest->reason = row_text(tuple, ASSIGNMENT_REASON, table);
-		newest->claimed_by = row_text(tuple, ASSIGNMENT_CLAIMED_BY, table);
-		newest->assigned_at = DatumGetTimestampTz(row_value(tuple, ASSIGNMENT_ASSIGNED_AT, table, &isnull));
-		newest->scope = row_text(tuple, ASSIGNMENT_SCOPE, table);
+		newest->epoch = DatumGetInt32(row_value(row, ASSIGNMENT_EPOCH, &isnull));
+		newest->provider = row_text(row, ASSIGNMENT_PROVIDER);
+		newest->room = row_text(row, ASSIGNMENT_ROOM);
+		newest->reason = row_text(row, ASSIGNMENT_REASON);
+		newest->claimed_by = row_text(row, ASSIGNMENT_CLAIMED_BY);
+		newest->assigned_at = DatumGetTimestampTz(row_value(row, ASSIGNMENT_ASSIGNED_AT, &isnull));
+		newest->scope = row_text(row, ASSIGNMENT_SCOPE);
 		newest->is_new = false;
 	}
-	row_close(table);
-	return tuple != NULL;
+	row_scan_end(&scan);
+	return row != NULL;
 }
 
 bool
@@ -172,7 +175,7 @@ note_move(const Assignment *next, const char *from, const Choice *to)
 static bool
 make_epoch(Assignment *next, const char *from, const Choice *choice, const char *reason, const char *by)
 {
-	Relation table = row_open("assignment", RowExclusiveLock);
+	Relation table = row_open(TABLE_ASSIGNMENT, RowExclusiveLock);
 	Datum	 values[ASSIGNMENT_SCOPE] = {0};
 	bool	 nulls[ASSIGNMENT_SCOPE] = {0};
 

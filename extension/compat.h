@@ -40,4 +40,12 @@
 	ExecInsertIndexTuples(target, slot, estate, false, true, conflict, NIL)
 #endif
 
+#if PG_VERSION_NUM >= 180000
+#define BeginIndexScan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, NULL, nkeys, 0)
+#else
+#define BeginIndexScan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
 #endif /* HARTHIO_COMPAT_H */

@@ -244,14 +244,16 @@ harthio_enable_provider(PG_FUNCTION_ARGS)
 
 /*
  * Sweeps take turns for a transaction each: two that move the same sessions in
- * long transactions would wait for each other.  False if it is another one's.
+ * long transactions would wait for each other.  False if it is another one's,
+ * or if an evacuation is being asked for: what disables the provider may be
+ * visible already, but others may not have been told to read it anew.
  */
 static bool
 take_turn(void)
 {
 	Oid table = get_relname_relid("evacuation", get_namespace_oid("harthio", false));
 
-	must_wait = !ConditionalLockRelationOid(table, ShareUpdateExclusiveLock);
+	must_wait = !ConditionalLockRelationOid(table, ShareRowExclusiveLock);
 	return !must_wait;
 }
 

@@ -86,6 +86,16 @@ CREATE TRIGGER keep BEFORE DELETE ON harthio.provider
 	FOR EACH ROW WHEN (OLD.provider IN ('daily', 'p2p') AND pg_catalog.pg_trigger_depth() = 0)
 	EXECUTE FUNCTION harthio.provider_keep();
 
+-- every backend keeps the rows (extension/provider_cache.c); replicated changes count too
+CREATE FUNCTION harthio.provider_changed()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'harthio_provider_changed' LANGUAGE C SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION harthio.provider_changed() FROM PUBLIC;
+COMMENT ON FUNCTION harthio.provider_changed() IS 'Trigger: has every backend read the providers anew once this is committed';
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON harthio.provider
+	FOR EACH ROW EXECUTE FUNCTION harthio.provider_changed();
+ALTER TABLE harthio.provider ENABLE ALWAYS TRIGGER changed;
+
 CREATE TABLE harthio.scope (
 	scope text COLLATE "C" PRIMARY KEY,
 	arrivals double precision NOT NULL,

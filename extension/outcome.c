@@ -74,7 +74,7 @@ provider_of_epoch(const Outcome *outcome)
 static bool
 insert_outcome(const Outcome *outcome, const char *provider, bool counts, bool verdict)
 {
-	Relation table = row_open("outcome", RowExclusiveLock);
+	Relation table = row_open(TABLE_OUTCOME, RowExclusiveLock);
 	Datum	 values[OUTCOME_REPORTED_AT] = {0};
 	bool	 nulls[OUTCOME_REPORTED_AT] = {0};
 	bool	 inserted;
@@ -143,10 +143,8 @@ count_outcome(const Outcome *outcome, const char *provider, const char *scope,
 }
 
 static void
-count_report(const Outcome *outcome, const char *provider, const char *scope)
+count_report(const Outcome *outcome, const char *provider, const char *scope, int members)
 {
-	int members = participant_members(outcome->session_id);
-
 	count_outcome(outcome, provider, scope, members, has_majority(outcome, members));
 }
 
@@ -198,15 +196,15 @@ is_late_failure(const Outcome *outcome, const Assignment *current)
  * the best other provider.
  */
 static void
-record(const Outcome *outcome, Assignment *current, bool is_present)
+record(const Outcome *outcome, Assignment *current, Presence presence, int members)
 {
 	bool is_current = outcome->epoch == current->epoch;
-	bool counts = is_present && !is_own_fault(outcome);
+	bool counts = presence == PRESENCE_PRESENT && !is_own_fault(outcome);
 
 	if (counts && is_current)
-		count_report(outcome, current->provider, current->scope);
+		count_report(outcome, current->provider, current->scope, members);
 	else if (counts && is_late_failure(outcome, current))
-		count_report(outcome, provider_of_epoch(outcome), current->scope);
+		count_report(outcome, provider_of_epoch(outcome), current->scope, members);
 	else
 		keep_outcome(outcome);
 
@@ -228,6 +226,7 @@ harthio_report_outcome(PG_FUNCTION_ARGS)
 	Outcome	   outcome;
 	Identity   identity;
 	Presence   presence;
+	int		   members;
 	Assignment current;
 	Datum	   answer;
 
@@ -242,14 +241,14 @@ harthio_report_outcome(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	assignment_require(outcome.session_id, &current);
-	presence = participant_presence_as(outcome.session_id, outcome.participant_id, outcome.detail);
+	presence = participant_presence_among(outcome.session_id, outcome.participant_id, outcome.detail, &members);
 	if (presence == PRESENCE_NEVER)
 		participant_refuse(outcome.session_id, outcome.participant_id);
 	assignment_check_epoch(&current, outcome.epoch);
 	if (outcome.epoch == current.epoch)
 		assignment_check_open(&current);
 
-	record(&outcome, &current, presence == PRESENCE_PRESENT);
+	record(&outcome, &current, presence, members);
 	answer = assignment_result(fcinfo, &current);
 	SPI_finish();
 

@@ -110,44 +110,45 @@ static Statement return_statement = {
 	.argtypes = {TEXTOID, TEXTARRAYOID},
 };
 
-static HeapTuple
-find(Relation table, const char *session_id, const char *participant_id, const char *device)
-{
-	const char *key[] = {session_id, participant_id, device};
-
-	return row_find_last(table, 3, key, false);
-}
-
 static bool
-is_present(HeapTuple tuple, Relation table)
+is_present(TupleTableSlot *row)
 {
 	bool isnull;
 
-	row_value(tuple, PARTICIPANT_LEFT_AT, table, &isnull);
+	row_value(row, PARTICIPANT_LEFT_AT, &isnull);
 	return isnull;
 }
 
 static int64
-incarnation_of(HeapTuple tuple, Relation table)
+incarnation_of(TupleTableSlot *row)
 {
 	bool isnull;
 
-	return DatumGetInt64(row_value(tuple, PARTICIPANT_INCARNATION, table, &isnull));
+	return DatumGetInt64(row_value(row, PARTICIPANT_INCARNATION, &isnull));
+}
+
+/* One row, or none, for each device of a participant; or for one of them. */
+static void
+scan_devices(RowScan *scan, const char *session_id, const char *participant_id, const Device *device)
+{
+	Datum key[] = {CStringGetTextDatum(session_id), CStringGetTextDatum(participant_id), (Datum) 0};
+
+	if (device != NULL)
+		key[2] = CStringGetTextDatum(device->name);
+	row_scan_begin(scan, TABLE_PARTICIPANT, device ? 3 : 2, key, false);
 }
 
 Presence
 participant_presence(const char *session_id, const char *participant_id)
 {
-	const char *key[] = {session_id, participant_id};
-	Relation	table = row_open("participant", AccessShareLock);
-	RowScan	   *scan = row_scan_begin(table, 2, key);
-	Presence	presence = PRESENCE_NEVER;
-	HeapTuple	tuple;
+	Presence		presence = PRESENCE_NEVER;
+	RowScan			scan;
+	TupleTableSlot *row;
 
-	while (presence != PRESENCE_PRESENT && (tuple = row_scan_next(scan)) != NULL)
-		presence = is_present(tuple, table) ? PRESENCE_PRESENT : PRESENCE_LEFT;
-	row_scan_end(scan);
-	row_close(table);
+	scan_devices(&scan, session_id, participant_id, NULL);
+	while (presence != PRESENCE_PRESENT && (row = row_scan_next(&scan)) != NULL)
+		presence = is_present(row) ? PRESENCE_PRESENT : PRESENCE_LEFT;
+	row_scan_end(&scan);
 	return presence;
 }
 
@@ -155,63 +156,89 @@ participant_presence(const char *session_id, const char *participant_id)
 static bool
 is_stale(const char *session_id, const char *participant_id, const Device *device)
 {
-	Relation  table = row_open("participant", AccessShareLock);
-	HeapTuple tuple = find(table, session_id, participant_id, device->name);
-	bool	  stale = tuple != NULL && incarnation_of(tuple, table) > device->incarnation;
+	RowScan			scan;
+	TupleTableSlot *row;
+	bool			stale;
 
-	row_close(table);
+	scan_devices(&scan, session_id, participant_id, device);
+	row = row_scan_next(&scan);
+	stale = row != NULL && incarnation_of(row) > device->incarnation;
+	row_scan_end(&scan);
 	return stale;
 }
 
-Presence
-participant_presence_as(const char *session_id, const char *participant_id, Datum said)
+/*
+ * Does this row add to the participants who are there?  Rows come in the order
+ * of the key, so a participant's devices are neighbours; *last is the one who
+ * was counted last, or NULL.
+ */
+static bool
+is_another_member(TupleTableSlot *row, char **last)
 {
-	Device device;
+	char *id;
 
-	if (device_find(said, &device) && is_stale(session_id, participant_id, &device))
-		return PRESENCE_LEFT;
-	return participant_presence(session_id, participant_id);
+	if (!is_present(row))
+		return false;
+	id = row_text(row, PARTICIPANT_ID);
+	if (*last != NULL && strcmp(id, *last) == 0)
+		return false;
+	*last = id;
+	return true;
 }
 
-/*
- * The rows come in the order of the key, so a participant's devices are
- * neighbours.
- */
 int
 participant_members(const char *session_id)
 {
-	Relation	table = row_open("participant", AccessShareLock);
-	RowScan	   *scan = row_scan_begin(table, 1, &session_id);
-	const char *last = NULL;
-	int			members = 0;
-	HeapTuple	tuple;
+	Datum			key[] = {CStringGetTextDatum(session_id)};
+	char		   *last = NULL;
+	int				members = 0;
+	RowScan			scan;
+	TupleTableSlot *row;
 
-	while ((tuple = row_scan_next(scan)) != NULL)
-	{
-		const char *id;
-
-		if (!is_present(tuple, table))
-			continue;
-		id = row_text(tuple, PARTICIPANT_ID, table);
-		if (last == NULL || strcmp(id, last) != 0)
-			members++;
-		last = id;
-	}
-	row_scan_end(scan);
-	row_close(table);
+	row_scan_begin(&scan, TABLE_PARTICIPANT, 1, key, false);
+	while ((row = row_scan_next(&scan)) != NULL)
+		members += is_another_member(row, &last);
+	row_scan_end(&scan);
 	return members;
+}
+
+Presence
+participant_presence_among(const char *session_id, const char *participant_id, Datum said, int *members)
+{
+	Datum			key[] = {CStringGetTextDatum(session_id)};
+	Presence		presence = PRESENCE_NEVER;
+	bool			stale = false;
+	char		   *last = NULL;
+	Device			device;
+	bool			has_device = device_find(said, &device);
+	RowScan			scan;
+	TupleTableSlot *row;
+
+	*members = 0;
+	row_scan_begin(&scan, TABLE_PARTICIPANT, 1, key, false);
+	while ((row = row_scan_next(&scan)) != NULL)
+	{
+		*members += is_another_member(row, &last);
+		if (strcmp(row_text(row, PARTICIPANT_ID), participant_id) != 0)
+			continue;
+		presence = Max(presence, is_present(row) ? PRESENCE_PRESENT : PRESENCE_LEFT);
+		stale = stale || (has_device && incarnation_of(row) > device.incarnation &&
+						  strcmp(row_text(row, PARTICIPANT_DEVICE), device.name) == 0);
+	}
+	row_scan_end(&scan);
+	return stale ? PRESENCE_LEFT : presence;
 }
 
 /* Would joining with this info change the one that is stored? */
 static bool
-is_news(HeapTuple tuple, Relation table, Jsonb *info)
+is_news(TupleTableSlot *row, Jsonb *info)
 {
 	bool   isnull;
 	Jsonb *stored;
 
 	if (JB_ROOT_COUNT(info) == 0)
 		return false;
-	stored = DatumGetJsonbP(row_value(tuple, PARTICIPANT_INFO, table, &isnull));
+	stored = DatumGetJsonbP(row_value(row, PARTICIPANT_INFO, &isnull));
 	return compareJsonbContainers(&stored->root, &info->root) != 0;
 }
 
@@ -219,13 +246,15 @@ bool
 participant_has_joined(const char *session_id, const char *participant_id,
 					   const Device *device, Datum info)
 {
-	Relation  table = row_open("participant", AccessShareLock);
-	HeapTuple tuple = find(table, session_id, participant_id, device->name);
-	bool	  joined = tuple != NULL && is_present(tuple, table) &&
-				  incarnation_of(tuple, table) == device->incarnation &&
-				  !is_news(tuple, table, DatumGetJsonbP(info));
+	RowScan			scan;
+	TupleTableSlot *row;
+	bool			joined;
 
-	row_close(table);
+	scan_devices(&scan, session_id, participant_id, device);
+	row = row_scan_next(&scan);
+	joined = row != NULL && is_present(row) && incarnation_of(row) == device->incarnation &&
+			 !is_news(row, DatumGetJsonbP(info));
+	row_scan_end(&scan);
 	return joined;
 }
 
@@ -248,16 +277,14 @@ require_room(const char *session_id, const char *participant_id)
 static void
 count_devices(const char *session_id, const char *participant_id, int *present, int *left)
 {
-	const char *key[] = {session_id, participant_id};
-	Relation	table = row_open("participant", AccessShareLock);
-	RowScan	   *scan = row_scan_begin(table, 2, key);
-	HeapTuple	tuple;
+	RowScan			scan;
+	TupleTableSlot *row;
 
 	*present = *left = 0;
-	while ((tuple = row_scan_next(scan)) != NULL)
-		(*(is_present(tuple, table) ? present : left))++;
-	row_scan_end(scan);
-	row_close(table);
+	scan_devices(&scan, session_id, participant_id, NULL);
+	while ((row = row_scan_next(&scan)) != NULL)
+		(*(is_present(row) ? present : left))++;
+	row_scan_end(&scan);
 }
 
 /* Whoever makes up devices is stopped, and what is kept of them is bounded. */
@@ -285,7 +312,7 @@ static bool
 insert_participant(const char *session_id, const char *participant_id,
 				   const Device *device, Datum info, bool is_new)
 {
-	Relation table = row_open("participant", RowExclusiveLock);
+	Relation table = row_open(TABLE_PARTICIPANT, RowExclusiveLock);
 	Datum	 values[PARTICIPANT_LOST] = {0};
 	bool	 nulls[PARTICIPANT_LOST] = {0};
 	bool	 inserted;

@@ -28,9 +28,10 @@ extern Presence participant_presence(const char *session_id, const char *partici
 
 /*
  * The presence of who says this (a jsonb object): LEFT also for a device's
- * incarnation that a newer one has replaced.
+ * incarnation that a newer one has replaced.  And how many are present.
  */
-extern Presence participant_presence_as(const char *session_id, const char *participant_id, Datum said);
+extern Presence participant_presence_among(const char *session_id, const char *participant_id,
+										   Datum said, int *members);
 
 /* How many participants are present, as this transaction sees it. */
 extern int participant_members(const char *session_id);

@@ -9,16 +9,13 @@
 
 #include "provider.h"
 
-#include "access/genam.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 
 #include "assignment.h"
 #include "change_ring.h"
 #include "harthio.h"
-#include "row.h"
 #include "score.h"
 #include "statement.h"
 
@@ -63,56 +60,6 @@ fill_room_template(const char *template, const char *session_id)
 						   room.len, session_id, ROOM_MAX),
 				 errhint("Shorten room_template in harthio.provider.")));
 	return room.data;
-}
-
-static Provider *
-read_provider(HeapTuple tuple, Relation table)
-{
-	Provider *provider = palloc(sizeof(Provider));
-	bool	  isnull;
-
-	provider->name = row_text(tuple, PROVIDER_NAME, table);
-	provider->base_score = DatumGetInt32(row_value(tuple, PROVIDER_BASE_SCORE, table, &isnull));
-	provider->room_template = row_text(tuple, PROVIDER_ROOM_TEMPLATE, table);
-	provider->priority = DatumGetInt32(row_value(tuple, PROVIDER_PRIORITY, table, &isnull));
-	provider->enabled = DatumGetBool(row_value(tuple, PROVIDER_ENABLED, table, &isnull));
-	provider->max_sessions = DatumGetInt32(row_value(tuple, PROVIDER_MAX_SESSIONS, table, &isnull));
-	if (isnull)
-		provider->max_sessions = 0;
-	provider->failures = 0;
-	return provider;
-}
-
-/* The operator's order, which decides between equals. */
-static int
-by_priority(const ListCell *a, const ListCell *b)
-{
-	const Provider *p = lfirst(a);
-	const Provider *q = lfirst(b);
-
-	if (p->priority != q->priority)
-		return p->priority < q->priority ? -1 : 1;
-	return strcmp(p->name, q->name);
-}
-
-List *
-provider_read_all(void)
-{
-	Relation	table = row_open("provider", AccessShareLock);
-	List	   *providers = NIL;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	row_push_snapshot(false);
-	scan = systable_beginscan(table, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		providers = lappend(providers, read_provider(tuple, table));
-	systable_endscan(scan);
-	PopActiveSnapshot();
-	row_close(table);
-
-	list_sort(providers, by_priority);
-	return providers;
 }
 
 Provider *

@@ -10,36 +10,66 @@
 #include "row.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/skey.h"
+#include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 
-#define SCHEMA		 "harthio"
-#define ROW_MAX_KEYS 3
+#define SCHEMA "harthio"
 
-struct RowScan
-{
-	Relation	key; /* the primary key's index */
-	SysScanDesc scan;
+static const char *const names[] = {
+	[TABLE_PROVIDER] = "provider",
+	[TABLE_ASSIGNMENT] = "assignment",
+	[TABLE_PARTICIPANT] = "participant",
+	[TABLE_OUTCOME] = "outcome",
 };
 
-Relation
-row_open(const char *table, LOCKMODE lock)
-{
-	Oid oid = get_relname_relid(table, get_namespace_oid(SCHEMA, false));
+/* Of the tables, as found in the catalog; forgotten when that changes. */
+static Oid oids[lengthof(names)];
 
-	if (!OidIsValid(oid))
-		elog(ERROR, "table %s.%s does not exist", SCHEMA, table);
-	return table_open(oid, lock);
+static void
+forget_oids(Datum arg, int cache, uint32 hash)
+{
+	MemSet(oids, 0, sizeof(oids));
+}
+
+static Oid
+find_oid(RowTable table)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterSyscacheCallback(RELNAMENSP, forget_oids, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACENAME, forget_oids, (Datum) 0);
+		registered = true;
+	}
+	if (!OidIsValid(oids[table]))
+	{
+		Oid oid = get_relname_relid(names[table], get_namespace_oid(SCHEMA, false));
+
+		if (!OidIsValid(oid))
+			elog(ERROR, "table %s.%s does not exist", SCHEMA, names[table]);
+		oids[table] = oid;
+	}
+	return oids[table];
+}
+
+Relation
+row_open(RowTable table, LOCKMODE lock)
+{
+	return table_open(find_oid(table), lock);
 }
 
 void
@@ -55,76 +85,78 @@ row_push_snapshot(bool latest)
 	PushActiveSnapshot(latest ? GetLatestSnapshot() : GetTransactionSnapshot());
 }
 
-static void
-begin_scan(RowScan *scan, Relation table, int nkeys, const char **values, bool latest)
+static RegProcedure
+equality_of(Oid type)
 {
-	ScanKeyData keys[ROW_MAX_KEYS];
+	switch (type)
+	{
+		case INT4OID:
+			return F_INT4EQ;
+		case BOOLOID:
+			return F_BOOLEQ;
+		default:
+			return F_TEXTEQ;
+	}
+}
 
-	scan->key = index_open(PrimaryKeyIndex(table), AccessShareLock);
+void
+row_scan_begin(RowScan *scan, RowTable table, int nkeys, const Datum *values, bool latest)
+{
+	row_push_snapshot(latest);
+	scan->table = row_open(table, AccessShareLock);
+	scan->key = index_open(PrimaryKeyIndex(scan->table), AccessShareLock);
+	scan->row = table_slot_create(scan->table, NULL);
+	scan->index = BeginIndexScan(scan->table, scan->key, GetActiveSnapshot(), nkeys);
+	scan->nkeys = nkeys;
 
 	/* ScanKeyInit() means collation "C", which is that of our key columns */
 	for (int i = 0; i < nkeys; i++)
-		ScanKeyInit(&keys[i], scan->key->rd_index->indkey.values[i], BTEqualStrategyNumber,
-					F_TEXTEQ, CStringGetTextDatum(values[i]));
-
-	row_push_snapshot(latest);
-	scan->scan = systable_beginscan_ordered(table, scan->key, GetActiveSnapshot(), nkeys, keys);
+		ScanKeyInit(&scan->keys[i], i + 1, BTEqualStrategyNumber,
+					equality_of(scan->key->rd_opcintype[i]), values[i]);
+	index_rescan(scan->index, scan->keys, nkeys, NULL, 0);
 }
 
-static void
-end_scan(RowScan *scan)
+void
+row_scan_again(RowScan *scan, const Datum *values)
 {
-	systable_endscan_ordered(scan->scan);
-	PopActiveSnapshot();
-	index_close(scan->key, NoLock);
+	for (int i = 0; i < scan->nkeys; i++)
+		scan->keys[i].sk_argument = values[i];
+	index_rescan(scan->index, scan->keys, scan->nkeys, NULL, 0);
 }
 
-HeapTuple
-row_find_last(Relation table, int nkeys, const char **values, bool latest)
-{
-	RowScan	  scan;
-	HeapTuple tuple;
-
-	begin_scan(&scan, table, nkeys, values, latest);
-	tuple = systable_getnext_ordered(scan.scan, BackwardScanDirection);
-	tuple = HeapTupleIsValid(tuple) ? heap_copytuple(tuple) : NULL;
-	end_scan(&scan);
-	return tuple;
-}
-
-RowScan *
-row_scan_begin(Relation table, int nkeys, const char **values)
-{
-	RowScan *scan = palloc(sizeof(RowScan));
-
-	begin_scan(scan, table, nkeys, values, false);
-	return scan;
-}
-
-HeapTuple
+TupleTableSlot *
 row_scan_next(RowScan *scan)
 {
-	return systable_getnext_ordered(scan->scan, ForwardScanDirection);
+	return index_getnext_slot(scan->index, ForwardScanDirection, scan->row) ? scan->row : NULL;
+}
+
+TupleTableSlot *
+row_scan_previous(RowScan *scan)
+{
+	return index_getnext_slot(scan->index, BackwardScanDirection, scan->row) ? scan->row : NULL;
 }
 
 void
 row_scan_end(RowScan *scan)
 {
-	end_scan(scan);
-	pfree(scan);
+	index_endscan(scan->index);
+	ExecDropSingleTupleTableSlot(scan->row);
+	index_close(scan->key, NoLock);
+	row_close(scan->table);
+	PopActiveSnapshot();
 }
 
 Datum
-row_value(HeapTuple tuple, int column, Relation table, bool *isnull)
+row_value(TupleTableSlot *row, int column, bool *isnull)
 {
-	return heap_getattr(tuple, column, RelationGetDescr(table), isnull);
+	return slot_getattr(row, column, isnull);
 }
 
 char *
-row_text(HeapTuple tuple, int column, Relation table)
+row_text(TupleTableSlot *row, int column)
 {
 	bool  isnull;
-	Datum value = row_value(tuple, column, table, &isnull);
+	Datum value = slot_getattr(row, column, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
 }

@@ -13,8 +13,11 @@
 #ifndef HARTHIO_ROW_H
 #define HARTHIO_ROW_H
 
-#include "access/htup.h"
+#include "access/skey.h"
+#include "executor/tuptable.h"
 #include "utils/rel.h"
+
+#define ROW_MAX_KEYS 4
 
 /* Columns of harthio.provider. */
 enum
@@ -69,8 +72,17 @@ enum
 	OUTCOME_REPORTED_AT
 };
 
-/* A table of schema harthio, locked until the end of the transaction. */
-extern Relation row_open(const char *table, LOCKMODE lock);
+/* Tables of schema harthio. */
+typedef enum RowTable
+{
+	TABLE_PROVIDER,
+	TABLE_ASSIGNMENT,
+	TABLE_PARTICIPANT,
+	TABLE_OUTCOME
+} RowTable;
+
+/* One of them, locked until the end of the transaction. */
+extern Relation row_open(RowTable table, LOCKMODE lock);
 extern void		row_close(Relation table);
 
 /*
@@ -80,24 +92,29 @@ extern void		row_close(Relation table);
 extern void row_push_snapshot(bool latest);
 
 /*
- * A copy of the last row, in the order of the primary key, whose leading key
- * columns, all of them text, have these values; or NULL.
+ * All rows whose leading columns of the primary key have these values, as such
+ * a snapshot shows them, in the order of that key: from the first on, or from
+ * the last on.  A row is there until the next is asked for; NULL: no more.
  */
-extern HeapTuple row_find_last(Relation table, int nkeys, const char **values, bool latest);
+typedef struct RowScan
+{
+	Relation				  table;
+	Relation				  key; /* the primary key's index */
+	struct IndexScanDescData *index;
+	TupleTableSlot			 *row;
+	int						  nkeys;
+	ScanKeyData				  keys[ROW_MAX_KEYS];
+} RowScan;
 
-/*
- * All rows whose leading key columns have these values, in the order of the
- * primary key, as this transaction sees them.  A tuple lives until the next.
- */
-typedef struct RowScan RowScan;
+extern void			   row_scan_begin(RowScan *scan, RowTable table, int nkeys, const Datum *values, bool latest);
+extern void			   row_scan_again(RowScan *scan, const Datum *values);
+extern TupleTableSlot *row_scan_next(RowScan *scan);
+extern TupleTableSlot *row_scan_previous(RowScan *scan);
+extern void			   row_scan_end(RowScan *scan);
 
-extern RowScan	*row_scan_begin(Relation table, int nkeys, const char **values);
-extern HeapTuple row_scan_next(RowScan *scan); /* NULL: no more */
-extern void		 row_scan_end(RowScan *scan);
-
-/* A value of a tuple, or NULL; text is a copy. */
-extern char *row_text(HeapTuple tuple, int column, Relation table);
-extern Datum row_value(HeapTuple tuple, int column, Relation table, bool *isnull);
+/* A value of a row, or NULL; text is a copy. */
+extern char *row_text(TupleTableSlot *row, int column);
+extern Datum row_value(TupleTableSlot *row, int column, bool *isnull);
 
 /*
  * Insert a row unless one with the same key, in any unique index, is there or
