@@ -45,16 +45,6 @@ publisher_register(void)
 	worker_register("harthio publisher", "harthio_publisher_main");
 }
 
-static ArrayType *
-text_array(SessionIdBuffer *ids, int count)
-{
-	Datum *elements = palloc(count * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		elements[i] = CStringGetTextDatum(ids[i]);
-	return construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT);
-}
-
 /*
  * Of a session that is in the batch twice the second state is the same as the
  * first, and NOTIFY drops such a double.
@@ -62,17 +52,18 @@ text_array(SessionIdBuffer *ids, int count)
 static void
 notify_states(SessionIdBuffer *ids, int count)
 {
-	uint64		   version;
-	uint64		   rows = state_read(PointerGetDatum(text_array(ids, count)), &version);
+	StateReader	   reader;
 	StringInfoData json;
 
 	initStringInfo(&json);
-	for (uint64 row = 0; row < rows; row++)
+	state_begin(&reader);
+	for (int i = 0; i < count; i++)
 	{
 		resetStringInfo(&json);
-		state_append(&json, row, version);
-		Async_Notify(HARTHIO_CHANNEL, json.data);
+		if (state_append(&reader, ids[i], &json))
+			Async_Notify(HARTHIO_CHANNEL, json.data);
 	}
+	state_end(&reader);
 }
 
 /*
@@ -95,7 +86,7 @@ publish(SessionIdBuffer *ids, bool resync)
 		Async_Notify(HARTHIO_CHANNEL, MESSAGES_PAYLOAD);
 
 	/* the extension may have been dropped since */
-	if (count > 0 && OidIsValid(get_extension_oid("harthio", true)))
+	if (count > 0 && row_tables_exist())
 		notify_states(ids, count);
 	worker_end();
 	worker_rest();

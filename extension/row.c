@@ -44,10 +44,15 @@ forget_oids(Datum arg, int cache, uint32 hash)
 	MemSet(oids, 0, sizeof(oids));
 }
 
+/* InvalidOid if it is not there. */
 static Oid
 find_oid(RowTable table)
 {
 	static bool registered = false;
+	Oid			schema;
+
+	if (OidIsValid(oids[table]))
+		return oids[table];
 
 	if (!registered)
 	{
@@ -55,21 +60,26 @@ find_oid(RowTable table)
 		CacheRegisterSyscacheCallback(NAMESPACENAME, forget_oids, (Datum) 0);
 		registered = true;
 	}
-	if (!OidIsValid(oids[table]))
-	{
-		Oid oid = get_relname_relid(names[table], get_namespace_oid(SCHEMA, false));
-
-		if (!OidIsValid(oid))
-			elog(ERROR, "table %s.%s does not exist", SCHEMA, names[table]);
-		oids[table] = oid;
-	}
+	schema = get_namespace_oid(SCHEMA, true);
+	if (OidIsValid(schema))
+		oids[table] = get_relname_relid(names[table], schema);
 	return oids[table];
+}
+
+bool
+row_tables_exist(void)
+{
+	return OidIsValid(find_oid(TABLE_ASSIGNMENT));
 }
 
 Relation
 row_open(RowTable table, LOCKMODE lock)
 {
-	return table_open(find_oid(table), lock);
+	Oid oid = find_oid(table);
+
+	if (!OidIsValid(oid))
+		elog(ERROR, "table %s.%s does not exist", SCHEMA, names[table]);
+	return table_open(oid, lock);
 }
 
 void
@@ -100,7 +110,7 @@ equality_of(Oid type)
 }
 
 void
-row_scan_begin(RowScan *scan, RowTable table, int nkeys, const Datum *values, bool latest)
+row_scan_open(RowScan *scan, RowTable table, int nkeys, bool latest)
 {
 	row_push_snapshot(latest);
 	scan->table = row_open(table, AccessShareLock);
@@ -112,16 +122,22 @@ row_scan_begin(RowScan *scan, RowTable table, int nkeys, const Datum *values, bo
 	/* ScanKeyInit() means collation "C", which is that of our key columns */
 	for (int i = 0; i < nkeys; i++)
 		ScanKeyInit(&scan->keys[i], i + 1, BTEqualStrategyNumber,
-					equality_of(scan->key->rd_opcintype[i]), values[i]);
-	index_rescan(scan->index, scan->keys, nkeys, NULL, 0);
+					equality_of(scan->key->rd_opcintype[i]), (Datum) 0);
 }
 
 void
-row_scan_again(RowScan *scan, const Datum *values)
+row_scan_seek(RowScan *scan, const Datum *values)
 {
 	for (int i = 0; i < scan->nkeys; i++)
 		scan->keys[i].sk_argument = values[i];
 	index_rescan(scan->index, scan->keys, scan->nkeys, NULL, 0);
+}
+
+void
+row_scan_begin(RowScan *scan, RowTable table, int nkeys, const Datum *values, bool latest)
+{
+	row_scan_open(scan, table, nkeys, latest);
+	row_scan_seek(scan, values);
 }
 
 TupleTableSlot *

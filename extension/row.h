@@ -85,6 +85,9 @@ typedef enum RowTable
 extern Relation row_open(RowTable table, LOCKMODE lock);
 extern void		row_close(Relation table);
 
+/* Are the tables there?  The extension may have been dropped. */
+extern bool row_tables_exist(void);
+
 /*
  * Push a snapshot of what this transaction sees, its own writes too; or of
  * what is committed now, whatever the isolation level.
@@ -107,10 +110,13 @@ typedef struct RowScan
 } RowScan;
 
 extern void			   row_scan_begin(RowScan *scan, RowTable table, int nkeys, const Datum *values, bool latest);
-extern void			   row_scan_again(RowScan *scan, const Datum *values);
 extern TupleTableSlot *row_scan_next(RowScan *scan);
 extern TupleTableSlot *row_scan_previous(RowScan *scan);
 extern void			   row_scan_end(RowScan *scan);
+
+/* The same in two steps, for many values in one scan. */
+extern void row_scan_open(RowScan *scan, RowTable table, int nkeys, bool latest);
+extern void row_scan_seek(RowScan *scan, const Datum *values);
 
 /* A value of a row, or NULL; text is a copy. */
 extern char *row_text(TupleTableSlot *row, int column);

@@ -31,20 +31,6 @@
 PG_FUNCTION_INFO_V1(harthio_snapshot);
 PG_FUNCTION_INFO_V1(harthio_session);
 
-/* The newest assignment of each, and the provider of the epoch before it. */
-static Statement state_statement = {
-	.text = "SELECT a.session_id, a.epoch, a.provider, a.room, a.reason, a.claimed_by, a.assigned_at,"
-			"       CASE WHEN a.epoch > 1 THEN"
-			"         (SELECT b.provider FROM harthio.assignment b"
-			"           WHERE b.session_id = a.session_id AND b.epoch = a.epoch - 1) END"
-			"  FROM unnest($1) AS wanted(session_id)"
-			" CROSS JOIN LATERAL (SELECT * FROM harthio.assignment x"
-			"                      WHERE x.session_id = wanted.session_id"
-			"                      ORDER BY x.epoch DESC LIMIT 1) a",
-	.nargs = 1,
-	.argtypes = {TEXTARRAYOID},
-};
-
 /* Each once, with the info of the device that came last. */
 static Statement participants_statement = {
 	.text = "SELECT participant_id, min(joined_at),"
@@ -64,29 +50,37 @@ static Statement participants_statement = {
  * shows: of two states of one epoch the one with the higher version was read
  * later, or nothing happened in between.
  */
-uint64
-state_read(Datum session_ids, uint64 *version)
+void
+state_begin(StateReader *reader)
 {
-	*version = RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) : GetXLogInsertRecPtr();
-	return statement_run_latest(&state_statement, &session_ids);
+	reader->version = RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) : GetXLogInsertRecPtr();
+	row_scan_open(&reader->epochs, TABLE_ASSIGNMENT, 1, true);
 }
 
-Datum
-state_session_id(uint64 row)
+void
+state_end(StateReader *reader)
 {
-	bool isnull;
-
-	return column_datum(row, 1, &isnull);
+	row_scan_end(&reader->epochs);
 }
 
 static void
 append_string(StringInfo json, const char *key, const char *value)
 {
-	appendStringInfo(json, ",\"%s\":", key);
+	appendStringInfoString(json, key);
 	if (value == NULL)
 		appendStringInfoString(json, "null");
 	else
 		escape_json(json, value);
+}
+
+/* Most of what the publisher does; appendStringInfo() would double it. */
+static void
+append_integer(StringInfo json, const char *key, int64 value)
+{
+	char digits[MAXINT8LEN + 1];
+
+	appendStringInfoString(json, key);
+	appendBinaryStringInfo(json, digits, pg_lltoa(value, digits));
 }
 
 static int64
@@ -96,40 +90,75 @@ unix_milliseconds(TimestampTz time)
 		   (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000;
 }
 
-/* Write the object without its closing brace, so that more can follow. */
-static void
-append_members(StringInfo json, uint64 row, uint64 version)
+static int
+epoch_of(TupleTableSlot *row)
 {
-	char *provider = column_string(row, 3);
-	char *room = column_string(row, 4);
-	char *previous = column_string(row, 8);
+	bool isnull;
 
-	appendStringInfoString(json, "{\"sessionId\":");
-	escape_json(json, column_string(row, 1));
-	appendStringInfo(json, ",\"generation\":%d,\"epoch\":%d,\"version\":" UINT64_FORMAT,
-					 harthio_generation(), column_int(row, 2), version);
-	append_string(json, "provider", provider);
-	append_string(json, "room", room);
-	append_string(json, "roomId", room);
-	append_string(json, "reason", column_string(row, 5));
-	append_string(json, "initiatedBy", column_string(row, 6));
-	appendStringInfo(json, ",\"timestamp\":" INT64_FORMAT,
-					 unix_milliseconds(column_timestamp(row, 7)));
-	if (provider != NULL)
-		appendStringInfo(json, ",\"rung\":%d",
-						 rung_cap(quality_store_rung(column_string(row, 1)))->height);
-	if (provider != NULL && previous != NULL)
-	{
-		append_string(json, "failedProvider", previous);
-		append_string(json, "newProvider", provider);
-	}
+	return DatumGetInt32(row_value(row, ASSIGNMENT_EPOCH, &isnull));
 }
 
-void
-state_append(StringInfo json, uint64 row, uint64 version)
+/* What the newest row of a session says. */
+static void
+append_assignment(StringInfo json, TupleTableSlot *row, const char *session_id, uint64 version)
 {
-	append_members(json, row, version);
+	char *room = row_text(row, ASSIGNMENT_ROOM);
+	bool  isnull;
+
+	append_string(json, "{\"sessionId\":", session_id);
+	append_integer(json, ",\"generation\":", harthio_generation());
+	append_integer(json, ",\"epoch\":", epoch_of(row));
+	append_integer(json, ",\"version\":", (int64) version);
+	append_string(json, ",\"provider\":", row_text(row, ASSIGNMENT_PROVIDER));
+	append_string(json, ",\"room\":", room);
+	append_string(json, ",\"roomId\":", room);
+	append_string(json, ",\"reason\":", row_text(row, ASSIGNMENT_REASON));
+	append_string(json, ",\"initiatedBy\":", row_text(row, ASSIGNMENT_CLAIMED_BY));
+	append_integer(json, ",\"timestamp\":",
+				   unix_milliseconds(DatumGetTimestampTz(row_value(row, ASSIGNMENT_ASSIGNED_AT, &isnull))));
+}
+
+/*
+ * Write the object without its closing brace, so that more can follow.
+ */
+static bool
+append_members(StateReader *reader, const char *session_id, StringInfo json)
+{
+	Datum			key[] = {CStringGetTextDatum(session_id)};
+	TupleTableSlot *row;
+	char		   *provider;
+	char		   *previous = NULL;
+
+	row_scan_seek(&reader->epochs, key);
+	row = row_scan_previous(&reader->epochs);
+	if (row == NULL)
+		return false;
+
+	append_assignment(json, row, session_id, reader->version);
+	provider = row_text(row, ASSIGNMENT_PROVIDER);
+	if (provider == NULL)
+		return true;
+	append_integer(json, ",\"rung\":", rung_cap(quality_store_rung(session_id))->height);
+
+	/* epochs have no gaps, and the first has nothing before it */
+	row = epoch_of(row) > 1 ? row_scan_previous(&reader->epochs) : NULL;
+	if (row != NULL)
+		previous = row_text(row, ASSIGNMENT_PROVIDER);
+	if (previous != NULL)
+	{
+		append_string(json, ",\"failedProvider\":", previous);
+		append_string(json, ",\"newProvider\":", provider);
+	}
+	return true;
+}
+
+bool
+state_append(StateReader *reader, const char *session_id, StringInfo json)
+{
+	if (!append_members(reader, session_id, json))
+		return false;
 	appendStringInfoChar(json, '}');
+	return true;
 }
 
 /*
@@ -139,9 +168,11 @@ Datum
 harthio_snapshot(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	StateReader	   reader;
 	StringInfoData json;
-	uint64		   version;
-	uint64		   rows;
+	Datum		  *ids;
+	bool		  *missing;
+	int			   count;
 
 	harthio_require_ready();
 	if (PG_ARGISNULL(0))
@@ -149,22 +180,22 @@ harthio_snapshot(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("session_ids must not be null")));
 	InitMaterializedSRF(fcinfo, 0);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &ids, &missing, &count);
 
-	SPI_connect();
 	initStringInfo(&json);
-	rows = state_read(PG_GETARG_DATUM(0), &version);
-	for (uint64 row = 0; row < rows; row++)
+	state_begin(&reader);
+	for (int i = 0; i < count; i++)
 	{
-		Datum values[2];
+		Datum values[] = {ids[i], (Datum) 0};
 		bool  nulls[2] = {0};
 
 		resetStringInfo(&json);
-		state_append(&json, row, version);
-		values[0] = state_session_id(row);
+		if (missing[i] || !state_append(&reader, TextDatumGetCString(ids[i]), &json))
+			continue;
 		values[1] = CStringGetTextDatum(json.data);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
-	SPI_finish();
+	state_end(&reader);
 
 	return (Datum) 0;
 }
@@ -200,9 +231,8 @@ harthio_session(PG_FUNCTION_ARGS)
 	char		  *session_id;
 	Identity	   identity;
 	Assignment	   current;
-	Datum		   element;
+	StateReader	   reader;
 	StringInfoData json;
-	uint64		   version;
 	text		  *answer;
 
 	harthio_require_ready();
@@ -214,10 +244,9 @@ harthio_session(PG_FUNCTION_ARGS)
 	participant_require(session_id, &identity);
 
 	initStringInfo(&json);
-	element = CStringGetTextDatum(session_id);
-	state_read(PointerGetDatum(construct_array(&element, 1, TEXTOID, -1, false, TYPALIGN_INT)),
-			   &version);
-	append_members(&json, 0, version);
+	state_begin(&reader);
+	(void) append_members(&reader, session_id, &json);
+	state_end(&reader);
 	append_participants(&json, session_id);
 
 	answer = SPI_palloc(json.len + VARHDRSZ);

@@ -23,13 +23,20 @@
 
 #include "lib/stringinfo.h"
 
+#include "row.h"
+
 /*
- * Read the states of sessions (a text[] datum) as they are committed now;
- * returns how many there are.  Unknown sessions have none.  Needs SPI; the
- * two functions below are about the last read.
+ * Reads the states of any number of sessions, all as they are committed when it
+ * begins.  To append one is false, and nothing done, if there is no such session.
  */
-extern uint64 state_read(Datum session_ids, uint64 *version);
-extern Datum  state_session_id(uint64 row);
-extern void	  state_append(StringInfo json, uint64 row, uint64 version);
+typedef struct StateReader
+{
+	RowScan epochs; /* of one session after the other */
+	uint64	version;
+} StateReader;
+
+extern void state_begin(StateReader *reader);
+extern bool state_append(StateReader *reader, const char *session_id, StringInfo json);
+extern void state_end(StateReader *reader);
 
 #endif /* HARTHIO_STATE_H */
