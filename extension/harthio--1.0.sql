@@ -230,9 +230,9 @@ CREATE TABLE harthio.outcome (
 	connect_ms integer CHECK (connect_ms >= 0),
 	detail jsonb NOT NULL DEFAULT '{}',
 	reported_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	PRIMARY KEY (session_id, epoch, participant_id, success)
+	place text COLLATE "C" NOT NULL GENERATED ALWAYS AS (CASE WHEN verdict THEN '' ELSE participant_id END) STORED,
+	PRIMARY KEY (session_id, epoch, success, place)
 );
-CREATE UNIQUE INDEX outcome_verdict ON harthio.outcome (session_id, epoch, success) WHERE verdict;
 COMMENT ON TABLE harthio.outcome IS 'Reports of participants that they connected, or failed, at an epoch';
 COMMENT ON COLUMN harthio.outcome.verdict IS 'the one report of its session, epoch and kind that moved a score: with it a majority of the members agreed';
 COMMENT ON COLUMN harthio.outcome.counted IS 'of a member, about the epoch that it was in, and not the client''s own fault';
@@ -244,6 +244,7 @@ COMMENT ON COLUMN harthio.outcome.epoch IS 'that the report is about';
 COMMENT ON COLUMN harthio.outcome.participant_id IS 'who reports';
 COMMENT ON COLUMN harthio.outcome.success IS 'it connected; false: it failed';
 COMMENT ON COLUMN harthio.outcome.reported_at IS 'when the report came';
+COMMENT ON COLUMN harthio.outcome.place IS 'empty: the one place for the verdict of its session, epoch and kind; or the participant''s own';
 
 CREATE TABLE harthio.session_quality (
 	session_id text COLLATE "C" NOT NULL,

@@ -7,8 +7,9 @@
  * if its reporter is there, it is about the current epoch (or, a failure, about
  * the one that was just left because it failed), and it is not the client's own
  * fault.  The one with which a majority of the members agrees is the verdict of
- * its session-epoch and kind: a unique index lets no second one in.  What
- * counts is evidence, and the verdict moves the score.
+ * its session-epoch and kind.  It takes a place in the primary key that is there
+ * once; all others have the place of their participant.  What counts is evidence,
+ * and the verdict moves the score.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,6 +45,16 @@ typedef struct Outcome
 	Datum		detail; /* jsonb object */
 } Outcome;
 
+/* Reports of one session, epoch and kind. */
+typedef struct Reports
+{
+	bool decided; /* one is the verdict */
+	bool mine;	  /* one is of this participant */
+} Reports;
+
+/* No participant has an empty name. */
+#define VERDICT_PLACE ""
+
 /* A closing epoch has none, and a report about it is nobody's. */
 static Statement provider_statement = {
 	.text = "SELECT provider FROM harthio.assignment WHERE session_id = $1 AND epoch = $2",
@@ -68,15 +79,14 @@ provider_of_epoch(const Outcome *outcome)
 }
 
 /*
- * False if the participant has reported this before, or if it is to be a
- * verdict and there is one.
+ * False if its place is taken: the verdict's, or the participant's own.
  */
 static bool
-insert_outcome(const Outcome *outcome, const char *provider, bool counts, bool verdict)
+insert_at_place(const Outcome *outcome, const char *provider, bool counts, bool verdict)
 {
 	Relation table = row_open(TABLE_OUTCOME, RowExclusiveLock);
-	Datum	 values[OUTCOME_REPORTED_AT] = {0};
-	bool	 nulls[OUTCOME_REPORTED_AT] = {0};
+	Datum	 values[OUTCOME_PLACE] = {0};
+	bool	 nulls[OUTCOME_PLACE] = {0};
 	bool	 inserted;
 
 	values[OUTCOME_SESSION_ID - 1] = CStringGetTextDatum(outcome->session_id);
@@ -90,10 +100,81 @@ insert_outcome(const Outcome *outcome, const char *provider, bool counts, bool v
 	nulls[OUTCOME_CONNECT_MS - 1] = !outcome->has_connect_ms;
 	values[OUTCOME_DETAIL - 1] = outcome->detail;
 	values[OUTCOME_REPORTED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[OUTCOME_PLACE - 1] = CStringGetTextDatum(verdict ? VERDICT_PLACE : outcome->participant_id);
 
-	inserted = row_insert(table, values, nulls, lengthof(values));
+	inserted = row_insert_unseen(table, values, nulls, lengthof(values));
 	row_close(table);
 	return inserted;
+}
+
+static bool
+is_at_place(const Outcome *outcome, const char *place)
+{
+	Datum	key[] = {CStringGetTextDatum(outcome->session_id), Int32GetDatum(outcome->epoch),
+					 BoolGetDatum(outcome->success), CStringGetTextDatum(place)};
+	RowScan scan;
+	bool	found;
+
+	row_scan_begin(&scan, TABLE_OUTCOME, 4, key, false);
+	found = row_scan_next(&scan) != NULL;
+	row_scan_end(&scan);
+	return found;
+}
+
+/*
+ * Of those of its epoch and kind that are there: is one the verdict, and is one
+ * of this participant?  The verdict's place comes before all others, and mostly
+ * there is none or it is taken.  Who is not the verdict's reporter is not looked
+ * for then: its own place keeps it from reporting again.
+ */
+static Reports
+read_reports(const Outcome *outcome)
+{
+	Datum			key[] = {CStringGetTextDatum(outcome->session_id), Int32GetDatum(outcome->epoch),
+							 BoolGetDatum(outcome->success)};
+	Reports			reports = {false, false};
+	RowScan			scan;
+	TupleTableSlot *row;
+	bool			isnull;
+	bool			others = false;
+
+	row_scan_begin(&scan, TABLE_OUTCOME, 3, key, false);
+	row = row_scan_next(&scan);
+	if (row != NULL)
+	{
+		reports.decided = DatumGetBool(row_value(row, OUTCOME_VERDICT, &isnull));
+		reports.mine = strcmp(row_text(row, OUTCOME_PARTICIPANT_ID), outcome->participant_id) == 0;
+		others = !reports.decided && !reports.mine;
+	}
+	row_scan_end(&scan);
+	if (others)
+		reports.mine = is_at_place(outcome, outcome->participant_id);
+	return reports;
+}
+
+/*
+ * False if the participant has reported this before.  Agreed by a majority it
+ * is the verdict, unless there is one.
+ */
+static bool
+insert_outcome(const Outcome *outcome, const char *provider, bool counts, bool agreed, bool *verdict)
+{
+	Reports reports = read_reports(outcome);
+
+	*verdict = false;
+	if (reports.mine)
+		return false;
+	if (agreed && !reports.decided)
+	{
+		*verdict = insert_at_place(outcome, provider, counts, true);
+		if (*verdict)
+			return true;
+
+		/* somebody was faster: another participant, or the same one */
+		if (read_reports(outcome).mine)
+			return false;
+	}
+	return insert_at_place(outcome, provider, counts, false);
 }
 
 /*
@@ -127,9 +208,9 @@ static void
 count_outcome(const Outcome *outcome, const char *provider, const char *scope,
 			  int members, bool agreed)
 {
-	bool verdict = agreed && insert_outcome(outcome, provider, true, true);
+	bool verdict;
 
-	if (!verdict && !insert_outcome(outcome, provider, true, false))
+	if (!insert_outcome(outcome, provider, true, agreed, &verdict))
 		return;
 	provider_learn(&(ProviderReport){
 		.provider = provider,
@@ -167,9 +248,10 @@ static void
 keep_outcome(const Outcome *outcome)
 {
 	const char *provider = provider_of_epoch(outcome);
+	bool		verdict;
 
 	if (provider != NULL)
-		insert_outcome(outcome, provider, false, false);
+		(void) insert_outcome(outcome, provider, false, false, &verdict);
 }
 
 static bool
