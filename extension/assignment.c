@@ -21,8 +21,9 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "arguments.h"
 #include "change_ring.h"
@@ -74,14 +75,14 @@ static Statement forget_statement = {
  * committed now.
  */
 static bool
-read_newest(const char *session_id, bool latest, Assignment *newest)
+read_newest(const char *session_id, LOCKMODE lock, bool latest, Assignment *newest)
 {
 	Datum			key[] = {CStringGetTextDatum(session_id)};
 	RowScan			scan;
 	TupleTableSlot *row;
 	bool			isnull;
 
-	row_scan_begin(&scan, TABLE_ASSIGNMENT, 1, key, latest);
+	row_scan_begin(&scan, TABLE_ASSIGNMENT, lock, 1, key, latest);
 	row = row_scan_previous(&scan);
 	if (row != NULL)
 	{
@@ -99,20 +100,26 @@ read_newest(const char *session_id, bool latest, Assignment *newest)
 	return row != NULL;
 }
 
-bool
-assignment_current(const char *session_id, Assignment *current)
+static bool
+read_current(const char *session_id, LOCKMODE lock, Assignment *current)
 {
-	bool	   exists = read_newest(session_id, false, current);
+	bool	   exists = read_newest(session_id, lock, false, current);
 	Assignment latest;
 
 	/*
 	 * Under REPEATABLE READ and above, what this transaction can see may be
 	 * history already, and an answer from it would be a wrong one.
 	 */
-	if (IsolationUsesXactSnapshot() && read_newest(session_id, true, &latest) &&
+	if (IsolationUsesXactSnapshot() && read_newest(session_id, lock, true, &latest) &&
 		(!exists || current->epoch != latest.epoch))
 		harthio_serialization_failure();
 	return exists;
+}
+
+bool
+assignment_current(const char *session_id, Assignment *current)
+{
+	return read_current(session_id, AccessShareLock, current);
 }
 
 void
@@ -298,7 +305,7 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	SPI_connect();
 
 	/* a reload, or a second tab: nothing to write */
-	exists = assignment_current(session_id, &result);
+	exists = read_current(session_id, RowExclusiveLock, &result);
 	if (!exists || result.provider == NULL ||
 		!participant_has_joined(session_id, identity.participant_id, &device, info))
 	{
@@ -468,11 +475,9 @@ assignment_row(TupleDesc desc, const Assignment *assignment)
 Datum
 assignment_result(FunctionCallInfo fcinfo, const Assignment *assignment)
 {
-	TupleDesc desc;
+	TupleDesc desc = lookup_rowtype_tupdesc(get_func_rettype(fcinfo->flinfo->fn_oid), -1);
+	Datum	  answer = PointerGetDatum(SPI_returntuple(assignment_row(desc, assignment), desc));
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	desc = BlessTupleDesc(desc);
-
-	return PointerGetDatum(SPI_returntuple(assignment_row(desc, assignment), desc));
+	ReleaseTupleDesc(desc);
+	return answer;
 }

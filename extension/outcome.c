@@ -115,7 +115,7 @@ is_at_place(const Outcome *outcome, const char *place)
 	RowScan scan;
 	bool	found;
 
-	row_scan_begin(&scan, TABLE_OUTCOME, 4, key, false);
+	row_scan_begin(&scan, TABLE_OUTCOME, RowExclusiveLock, 4, key, false);
 	found = row_scan_next(&scan) != NULL;
 	row_scan_end(&scan);
 	return found;
@@ -138,7 +138,7 @@ read_reports(const Outcome *outcome)
 	bool			isnull;
 	bool			others = false;
 
-	row_scan_begin(&scan, TABLE_OUTCOME, 3, key, false);
+	row_scan_begin(&scan, TABLE_OUTCOME, RowExclusiveLock, 3, key, false);
 	row = row_scan_next(&scan);
 	if (row != NULL)
 	{

@@ -135,7 +135,7 @@ scan_devices(RowScan *scan, const char *session_id, const char *participant_id, 
 
 	if (device != NULL)
 		key[2] = CStringGetTextDatum(device->name);
-	row_scan_begin(scan, TABLE_PARTICIPANT, device ? 3 : 2, key, false);
+	row_scan_begin(scan, TABLE_PARTICIPANT, AccessShareLock, device ? 3 : 2, key, false);
 }
 
 Presence
@@ -195,7 +195,7 @@ participant_members(const char *session_id)
 	RowScan			scan;
 	TupleTableSlot *row;
 
-	row_scan_begin(&scan, TABLE_PARTICIPANT, 1, key, false);
+	row_scan_begin(&scan, TABLE_PARTICIPANT, AccessShareLock, 1, key, false);
 	while ((row = row_scan_next(&scan)) != NULL)
 		members += is_another_member(row, &last);
 	row_scan_end(&scan);
@@ -215,7 +215,7 @@ participant_presence_among(const char *session_id, const char *participant_id, D
 	TupleTableSlot *row;
 
 	*members = 0;
-	row_scan_begin(&scan, TABLE_PARTICIPANT, 1, key, false);
+	row_scan_begin(&scan, TABLE_PARTICIPANT, AccessShareLock, 1, key, false);
 	while ((row = row_scan_next(&scan)) != NULL)
 	{
 		*members += is_another_member(row, &last);

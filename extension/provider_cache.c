@@ -94,7 +94,7 @@ fill_cache(void)
 	cached_table = RelationGetRelid(table);
 	changes_before = changes;
 
-	row_scan_begin(&scan, TABLE_PROVIDER, 0, NULL, true);
+	row_scan_begin(&scan, TABLE_PROVIDER, AccessShareLock, 0, NULL, true);
 	caller = MemoryContextSwitchTo(cache_context);
 	while ((row = row_scan_next(&scan)) != NULL)
 		cached = lappend(cached, read_provider(row));

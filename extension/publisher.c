@@ -86,7 +86,7 @@ publish(SessionIdBuffer *ids, bool resync)
 		Async_Notify(HARTHIO_CHANNEL, MESSAGES_PAYLOAD);
 
 	/* the extension may have been dropped since */
-	if (count > 0 && row_tables_exist())
+	if (count > 0 && OidIsValid(row_table_oid(TABLE_ASSIGNMENT)))
 		notify_states(ids, count);
 	worker_end();
 	worker_rest();

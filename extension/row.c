@@ -33,6 +33,7 @@ static const char *const names[] = {
 	[TABLE_ASSIGNMENT] = "assignment",
 	[TABLE_PARTICIPANT] = "participant",
 	[TABLE_OUTCOME] = "outcome",
+	[TABLE_PROVIDER_SCORE] = "provider_score",
 };
 
 /* Of the tables, as found in the catalog; forgotten when that changes. */
@@ -44,9 +45,8 @@ forget_oids(Datum arg, int cache, uint32 hash)
 	MemSet(oids, 0, sizeof(oids));
 }
 
-/* InvalidOid if it is not there. */
-static Oid
-find_oid(RowTable table)
+Oid
+row_table_oid(RowTable table)
 {
 	static bool registered = false;
 	Oid			schema;
@@ -66,16 +66,10 @@ find_oid(RowTable table)
 	return oids[table];
 }
 
-bool
-row_tables_exist(void)
-{
-	return OidIsValid(find_oid(TABLE_ASSIGNMENT));
-}
-
 Relation
 row_open(RowTable table, LOCKMODE lock)
 {
-	Oid oid = find_oid(table);
+	Oid oid = row_table_oid(table);
 
 	if (!OidIsValid(oid))
 		elog(ERROR, "table %s.%s does not exist", SCHEMA, names[table]);
@@ -110,11 +104,11 @@ equality_of(Oid type)
 }
 
 void
-row_scan_open(RowScan *scan, RowTable table, int nkeys, bool latest)
+row_scan_open(RowScan *scan, RowTable table, LOCKMODE lock, int nkeys, bool latest)
 {
 	row_push_snapshot(latest);
-	scan->table = row_open(table, AccessShareLock);
-	scan->key = index_open(PrimaryKeyIndex(scan->table), AccessShareLock);
+	scan->table = row_open(table, lock);
+	scan->key = index_open(PrimaryKeyIndex(scan->table), lock);
 	scan->row = table_slot_create(scan->table, NULL);
 	scan->index = BeginIndexScan(scan->table, scan->key, GetActiveSnapshot(), nkeys);
 	scan->nkeys = nkeys;
@@ -134,9 +128,9 @@ row_scan_seek(RowScan *scan, const Datum *values)
 }
 
 void
-row_scan_begin(RowScan *scan, RowTable table, int nkeys, const Datum *values, bool latest)
+row_scan_begin(RowScan *scan, RowTable table, LOCKMODE lock, int nkeys, const Datum *values, bool latest)
 {
-	row_scan_open(scan, table, nkeys, latest);
+	row_scan_open(scan, table, lock, nkeys, latest);
 	row_scan_seek(scan, values);
 }
 

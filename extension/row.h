@@ -79,15 +79,16 @@ typedef enum RowTable
 	TABLE_PROVIDER,
 	TABLE_ASSIGNMENT,
 	TABLE_PARTICIPANT,
-	TABLE_OUTCOME
+	TABLE_OUTCOME,
+	TABLE_PROVIDER_SCORE
 } RowTable;
+
+/* InvalidOid: it is not there; the extension may have been dropped. */
+extern Oid row_table_oid(RowTable table);
 
 /* One of them, locked until the end of the transaction. */
 extern Relation row_open(RowTable table, LOCKMODE lock);
 extern void		row_close(Relation table);
-
-/* Are the tables there?  The extension may have been dropped. */
-extern bool row_tables_exist(void);
 
 /*
  * Push a snapshot of what this transaction sees, its own writes too; or of
@@ -98,7 +99,8 @@ extern void row_push_snapshot(bool latest);
 /*
  * All rows whose leading columns of the primary key have these values, as such
  * a snapshot shows them, in the order of that key: from the first on, or from
- * the last on.  A row is there until the next is asked for; NULL: no more.
+ * the last on.  A row is there until the next is asked for; NULL: no more.  Who
+ * is likely to insert a row next does not need two locks if it takes that one.
  */
 typedef struct RowScan
 {
@@ -110,13 +112,13 @@ typedef struct RowScan
 	ScanKeyData				  keys[ROW_MAX_KEYS];
 } RowScan;
 
-extern void			   row_scan_begin(RowScan *scan, RowTable table, int nkeys, const Datum *values, bool latest);
+extern void			   row_scan_begin(RowScan *scan, RowTable table, LOCKMODE lock, int nkeys, const Datum *values, bool latest);
 extern TupleTableSlot *row_scan_next(RowScan *scan);
 extern TupleTableSlot *row_scan_previous(RowScan *scan);
 extern void			   row_scan_end(RowScan *scan);
 
 /* The same in two steps, for many values in one scan. */
-extern void row_scan_open(RowScan *scan, RowTable table, int nkeys, bool latest);
+extern void row_scan_open(RowScan *scan, RowTable table, LOCKMODE lock, int nkeys, bool latest);
 extern void row_scan_seek(RowScan *scan, const Datum *values);
 
 /* A value of a row, or NULL; text is a copy. */

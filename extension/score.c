@@ -93,9 +93,12 @@ score_settings(PolicySettings *settings)
 int
 score_find_provider(const char *name)
 {
+	if (name[0] == '\0')
+		return -1;
 	for (int i = 0; i < SCORE_MAX_PROVIDERS; i++)
 	{
-		if (name[0] != '\0' && strcmp(scores->providers[i].name, name) == 0)
+		/* most places are empty */
+		if (scores->providers[i].name[0] == name[0] && strcmp(scores->providers[i].name, name) == 0)
 			return i;
 	}
 	return -1;
@@ -253,10 +256,12 @@ settled_arm(const PolicySettings *settings, ScoreScope **scopes, int count,
 static bool
 has_room(const ScoreCandidate *candidate)
 {
-	int slot = score_find_provider(candidate->provider);
+	int slot;
 
-	return candidate->max_sessions == 0 || slot < 0 ||
-		   scores->providers[slot].sessions < candidate->max_sessions;
+	if (candidate->max_sessions == 0)
+		return true;
+	slot = score_find_provider(candidate->provider);
+	return slot < 0 || scores->providers[slot].sessions < candidate->max_sessions;
 }
 
 /* The caller holds the lock. */

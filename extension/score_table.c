@@ -11,12 +11,11 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
+#include "row.h"
 #include "score_shared.h"
 #include "statement.h"
 
@@ -312,8 +311,7 @@ take_over(const Loaded *loaded, double now)
 void
 score_ensure_loaded(void)
 {
-	Oid	   table = get_relname_relid("provider_score",
-									 get_namespace_oid("harthio", false));
+	Oid	   table = row_table_oid(TABLE_PROVIDER_SCORE);
 	Oid	   known;
 	Loaded loaded;
 

@@ -54,7 +54,7 @@ void
 state_begin(StateReader *reader)
 {
 	reader->version = RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) : GetXLogInsertRecPtr();
-	row_scan_open(&reader->epochs, TABLE_ASSIGNMENT, 1, true);
+	row_scan_open(&reader->epochs, TABLE_ASSIGNMENT, AccessShareLock, 1, true);
 }
 
 void
