@@ -50,6 +50,14 @@ TABLE scores;
 SELECT pg_temp.report('guards-4', 1, false, 'fay', '{"reason": "ice_failed"}');
 TABLE scores;
 
+-- of one participant one report is kept; what it says later can still move everybody
+SELECT pg_temp.join('guards-5', 'abe', 'gus');
+SELECT pg_temp.report('guards-5', 1, false, 'abe', '{"reason": "no_device"}');
+SELECT pg_temp.report('guards-5', 1, false, 'gus', '{"reason": "no_device"}');
+SELECT pg_temp.report('guards-5', 1, false, 'gus', '{"reason": "ice_failed"}');
+SELECT participant_id, success, counted, verdict, detail FROM harthio.outcome WHERE session_id = 'guards-5';
+TABLE scores;
+
 -- one person's say is bounded: all that it reports alone adds up to one outcome
 SELECT pg_temp.join('guards-solo-' || n, 'mallory') FROM generate_series(1, 5) n;
 SELECT pg_temp.report('guards-solo-' || n, 1, false, 'mallory') FROM generate_series(1, 5) n;
