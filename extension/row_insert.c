@@ -7,14 +7,19 @@
  * unique index finds a conflict by itself.  So the indexes are looked through
  * only by those who did not look, and after a conflict.
  *
+ * Entries of our own indexes are columns, which need no executor, as those of
+ * the catalogs do.  It is there for the indexes that an operator has added.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "row.h"
 
+#include "access/genam.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -27,15 +32,17 @@
 /* A row on its way into a table, and what the executor needs for it. */
 typedef struct Insertion
 {
-	EState		   *estate;
 	ResultRelInfo  *target;
 	TupleTableSlot *slot;
-	int				pinned; /* the search_path */
+	CommandId		command;
+	bool			computes; /* see indexes_compute() */
+	int				pinned;	  /* the search_path */
+	EState		   *estate;	  /* NULL until it is needed */
 } Insertion;
 
 /*
  * Does an index that somebody has added compute its entries, with functions
- * that may look up names?  A condition that is a column computes nothing.
+ * that may look up names, or is it a special one in another way?
  */
 static bool
 indexes_compute(ResultRelInfo *target)
@@ -43,17 +50,50 @@ indexes_compute(ResultRelInfo *target)
 	for (int i = 0; i < target->ri_NumIndices; i++)
 	{
 		IndexInfo *info = target->ri_IndexRelationInfo[i];
-		ListCell  *cell;
 
-		if (info->ii_Expressions != NIL)
+		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL ||
+			info->ii_ExclusionOps != NULL || !info->ii_ReadyForInserts ||
+			!target->ri_IndexRelationDescs[i]->rd_index->indimmediate)
 			return true;
-		foreach (cell, info->ii_Predicate)
-		{
-			if (!IsA(lfirst(cell), Var))
-				return true;
-		}
 	}
 	return false;
+}
+
+static EState *
+executor_state(Insertion *insertion)
+{
+	if (insertion->estate == NULL)
+		insertion->estate = CreateExecutorState();
+	return insertion->estate;
+}
+
+/* Insert the row's entries; returns whether there is a conflict. */
+static bool
+insert_entries(Insertion *insertion)
+{
+	ResultRelInfo *target = insertion->target;
+	bool		   conflict = false;
+
+	if (insertion->computes)
+	{
+		InsertIndexTuples(target, insertion->slot, executor_state(insertion), &conflict);
+		return conflict;
+	}
+
+	for (int i = 0; i < target->ri_NumIndices; i++)
+	{
+		IndexInfo *info = target->ri_IndexRelationInfo[i];
+		Datum	   values[INDEX_MAX_KEYS];
+		bool	   nulls[INDEX_MAX_KEYS];
+
+		FormIndexDatum(info, insertion->slot, NULL, values, nulls);
+		if (!index_insert(target->ri_IndexRelationDescs[i], values, nulls, &insertion->slot->tts_tid,
+						  target->ri_RelationDesc,
+						  info->ii_Unique ? UNIQUE_CHECK_PARTIAL : UNIQUE_CHECK_NO, false, info) &&
+			info->ii_Unique)
+			conflict = true;
+	}
+	return conflict;
 }
 
 /*
@@ -62,16 +102,16 @@ indexes_compute(ResultRelInfo *target)
 static void
 begin(Insertion *insertion, Relation table, Datum *values, bool *nulls, int ncolumns, bool may_look)
 {
-	EState		   *estate = CreateExecutorState();
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 
-	estate->es_output_cid = GetCurrentCommandId(true);
-	insertion->estate = estate;
+	insertion->estate = NULL;
+	insertion->command = GetCurrentCommandId(true);
 	insertion->slot = slot;
 	insertion->target = makeNode(ResultRelInfo);
 	InitResultRelInfo(insertion->target, table, 0, NULL, 0);
 	ExecOpenIndices(insertion->target, may_look);
-	insertion->pinned = indexes_compute(insertion->target) ? search_path_pin() : SEARCH_PATH_KEPT;
+	insertion->computes = indexes_compute(insertion->target);
+	insertion->pinned = insertion->computes ? search_path_pin() : SEARCH_PATH_KEPT;
 
 	/* another version of the extension may have other columns */
 	if (ncolumns > RelationGetNumberOfAttributes(table))
@@ -87,7 +127,8 @@ end(Insertion *insertion)
 	search_path_restore(insertion->pinned);
 	ExecCloseIndices(insertion->target);
 	ExecDropSingleTupleTableSlot(insertion->slot);
-	FreeExecutorState(insertion->estate);
+	if (insertion->estate != NULL)
+		FreeExecutorState(insertion->estate);
 }
 
 /*
@@ -116,7 +157,7 @@ key_is_free(Insertion *insertion)
 {
 	ItemPointerData conflict_tid;
 
-	if (CheckIndexConstraints(insertion->target, insertion->slot, insertion->estate, &conflict_tid))
+	if (CheckIndexConstraints(insertion->target, insertion->slot, executor_state(insertion), &conflict_tid))
 		return true;
 	require_visible(insertion->target->ri_RelationDesc, &conflict_tid);
 	return false;
@@ -132,12 +173,12 @@ try_insert(Insertion *insertion)
 {
 	Relation	  table = insertion->target->ri_RelationDesc;
 	TransactionId xid = GetCurrentTransactionId();
-	bool		  conflict = false;
 	uint32		  token = SpeculativeInsertionLockAcquire(xid);
+	bool		  conflict;
 
-	table_tuple_insert_speculative(table, insertion->slot, insertion->estate->es_output_cid,
+	table_tuple_insert_speculative(table, insertion->slot, insertion->command,
 								   0, NULL, token);
-	InsertIndexTuples(insertion->target, insertion->slot, insertion->estate, &conflict);
+	conflict = insert_entries(insertion);
 	table_tuple_complete_speculative(table, insertion->slot, token, !conflict);
 	SpeculativeInsertionLockRelease(xid);
 	return !conflict;
@@ -150,10 +191,10 @@ static bool
 try_insert_alone(Insertion *insertion)
 {
 	Relation table = insertion->target->ri_RelationDesc;
-	bool	 conflict = false;
+	bool	 conflict;
 
-	table_tuple_insert(table, insertion->slot, insertion->estate->es_output_cid, 0, NULL);
-	InsertIndexTuples(insertion->target, insertion->slot, insertion->estate, &conflict);
+	table_tuple_insert(table, insertion->slot, insertion->command, 0, NULL);
+	conflict = insert_entries(insertion);
 	if (conflict)
 	{
 		CommandCounterIncrement();
