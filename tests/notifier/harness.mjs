@@ -439,15 +439,15 @@ export const backends = (query) => sql(
 // Runs `during` while the notifier gets no answers to its questions.
 export async function whileDatabaseIsSilent(during) {
   // One of a notifier that has ended may still be going.
-  const backend = await eventually('one query backend', async () => {
-    const found = await backends(`!~ ${LISTENER_QUERIES} AND query !~ 'harthio_notifier\\.|harthio_replay'`)
-    return found.length === 1 && found[0]
+  const found = await eventually('one query backend a thread', async () => {
+    const all = await backends(`!~ ${LISTENER_QUERIES} AND query !~ 'harthio_notifier\\.|harthio_replay'`)
+    return all.length === shared.threads && all
   })
-  process.kill(backend.pid, 'SIGSTOP')
+  for (const { pid } of found) process.kill(pid, 'SIGSTOP')
   try {
     return await during()
   } finally {
-    process.kill(backend.pid, 'SIGCONT')
+    for (const { pid } of found) process.kill(pid, 'SIGCONT')
   }
 }
 

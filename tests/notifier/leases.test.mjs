@@ -35,7 +35,7 @@ const present = async (session) => (await h.sql('SELECT harthio_session($1) AS s
 const isPresent = (session, ...wanted) => h.eventually(`${wanted} are present`,
   async () => assert.deepEqual(await present(session), wanted) ?? true)
 const attached = async (session) => (await h.sql(
-  'SELECT participant_id AS id FROM harthio.attachment WHERE session_id = $1 AND detached_at IS NULL ORDER BY 1', [session])).map((row) => row.id)
+  'SELECT DISTINCT participant_id AS id FROM harthio.attachment WHERE session_id = $1 AND detached_at IS NULL ORDER BY 1', [session])).map((row) => row.id)
 const isAttached = (session, ...wanted) => h.eventually(`${wanted} are attached`,
   async () => assert.deepEqual(await attached(session), wanted) ?? true)
 
