@@ -382,31 +382,35 @@ struct item
 };
 
 static void
-append_item(struct buffer *list, const struct presence *presence)
+append_item(struct buffer *list, const struct presence *presence,
+			const struct presence_meta *meta)
 {
-	const struct presence_meta *now = &presence->now;
-	struct item					item = {
-						.id = presence->id,
-						.key_length = presence->key->name.length,
-						.body_length = now->body != NULL ? strlen(now->body) : 0,
-						.gone = now->body == NULL,
+	struct item item = {
+		.id = presence->id,
+		.key_length = presence->key->name.length,
+		.body_length = meta->body != NULL ? strlen(meta->body) : 0,
+		.gone = meta->body == NULL,
 	};
 
-	memcpy(item.ref, now->ref, sizeof(item.ref));
+	memcpy(item.ref, meta->ref, sizeof(item.ref));
 	buffer_append(list, slice_of((const char *) &item, sizeof(item)));
 	buffer_append(list, presence->key->name);
-	buffer_append(list, slice_of(now->body, item.body_length));
+	buffer_append(list, slice_of(meta->body, item.body_length));
 }
 
+/* All that was told, or what will be: to tell more would be to tell it twice. */
 static void
 export_key(const struct presence_key *key, bool all, struct buffer *list)
 {
 	for (const struct presence *presence = key->presences; presence != NULL;
 		 presence = presence->next)
 	{
-		if (presence->loop == PRESENCE_OURS &&
-			(all ? presence->now.body != NULL : has_changed(presence)))
-			append_item(list, presence);
+		if (presence->loop != PRESENCE_OURS)
+			continue;
+		if (all && presence->told.body != NULL)
+			append_item(list, presence, &presence->told);
+		if (!all && has_changed(presence))
+			append_item(list, presence, &presence->now);
 	}
 }
 

@@ -84,8 +84,8 @@ struct slice presence_state(struct presence_set *set);
 bool presence_diff(struct presence_set *set, struct buffer *diff);
 
 /*
- * Append a list of our own: all that there is now, or what the next diff will
- * tell.
+ * Append a list of our own: all that was told, or what the next diff will tell.
+ * What comes and goes between two diffs is in neither.
  */
 void presence_export(const struct presence_set *set, bool all, struct buffer *list);
 

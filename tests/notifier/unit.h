@@ -24,5 +24,6 @@ void test_phoenix(void);
 void test_presence(void);
 void test_probe(void);
 void test_session_state(void);
+void test_threads(void);
 
 #endif
