@@ -292,8 +292,10 @@ static void
 test_stays(void)
 {
 	struct registry	 *registry = begin();
-	struct hub_member a, b;
+	struct hub_member a, b, c;
 
+	/* Somebody is there all the time, or it would be another place. */
+	enter(2, &c);
 	enter(0, &a);
 	enter(1, &b);
 	settle();
@@ -319,6 +321,7 @@ test_stays(void)
 	CHECK(sees(&b, "") && sees(&a, ""));
 	leave(0, &a);
 	leave(1, &b);
+	leave(2, &c);
 	finish(registry);
 }
 
