@@ -18,6 +18,9 @@
 #define ANSWER_HEAD_MAX	 1024
 #define CORS_MAX_BYTES	 512
 
+/* What a page may read of an answer, besides what it always may. */
+#define EXPOSED "content-range, retry-after"
+
 /* A header's value, to be freed; NULL if it is missing, empty or too long. */
 static char *
 copy_header(struct lws *wsi, enum lws_token_indexes token)
@@ -69,24 +72,20 @@ read_argument(struct lws *wsi, const char *name, struct slice wanted)
 	return false;
 }
 
-/* Is there an argument in the query that is not one of ours? */
-static bool
-has_other_arguments(struct lws *wsi)
+/* Percent signs are read by now; a NUL ends an argument, whoever sent it. */
+static void
+read_query(struct lws *wsi, struct buffer *query)
 {
-	static const char *const known[] = {"private=", "persist", "apikey="};
-	char					 argument[HEADER_MAX_BYTES];
-	struct slice			 rest;
-	bool					 other = false;
+	char argument[HEADER_MAX_BYTES];
+	int	 length;
 
-	for (int i = 0; !other && lws_hdr_copy_fragment(wsi, argument, sizeof(argument),
-													WSI_TOKEN_HTTP_URI_ARGS, i) > 0;
+	for (int i = 0; (length = lws_hdr_copy_fragment(wsi, argument, sizeof(argument),
+													WSI_TOKEN_HTTP_URI_ARGS, i)) > 0;
 		 i++)
 	{
-		other = true;
-		for (unsigned k = 0; k < sizeof(known) / sizeof(known[0]); k++)
-			other = other && !slice_after(slice_text(argument), slice_text(known[k]), &rest);
+		buffer_append(query, slice_of(argument, (size_t) length));
+		buffer_append_byte(query, '\0');
 	}
-	return other;
 }
 
 static enum http_method
@@ -96,6 +95,8 @@ read_method(struct lws *wsi)
 		return HTTP_POST;
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0)
 		return HTTP_GET;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0)
+		return HTTP_HEAD;
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_OPTIONS_URI) > 0)
 		return HTTP_OPTIONS;
 	return HTTP_OTHER;
@@ -124,9 +125,15 @@ http_request_new(struct lws *wsi, struct loop *loop, const char *path)
 	request->token = read_token(wsi);
 	request->type = copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE);
 	request->cors = copy_header(wsi, WSI_TOKEN_HTTP_AC_REQUEST_HEADERS);
+	request->accept = copy_header(wsi, WSI_TOKEN_HTTP_ACCEPT);
+	request->prefer = copy_custom_header(wsi, SLICE("prefer:"));
+	request->profile = copy_custom_header(wsi, request->method == HTTP_POST
+												   ? SLICE("content-profile:")
+												   : SLICE("accept-profile:"));
+	read_query(wsi, &request->query);
+	request->answer_type = "application/json";
 	request->private = read_argument(wsi, "private=", SLICE("true"));
 	request->persist = read_argument(wsi, "persist", (struct slice){0});
-	request->other_arguments = has_other_arguments(wsi);
 	request->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
 	request->length = read_length(wsi);
 	return request;
@@ -140,12 +147,26 @@ http_request_free(struct http_request *request)
 	if (request->abandon != NULL)
 		request->abandon(request->work);
 	buffer_free(&request->body);
+	buffer_free(&request->query);
 	buffer_free(&request->answer);
+	buffer_free(&request->headers);
 	free(request->path);
 	free(request->token);
 	free(request->type);
 	free(request->cors);
+	free(request->accept);
+	free(request->prefer);
+	free(request->profile);
 	free(request);
+}
+
+void
+http_add_header(struct http_request *request, const char *name, const char *value)
+{
+	buffer_append_text(&request->headers, name);
+	buffer_append_byte(&request->headers, '\0');
+	buffer_append_text(&request->headers, value);
+	buffer_append_byte(&request->headers, '\0');
 }
 
 void
@@ -186,10 +207,10 @@ add_cors(const struct http_request *request, unsigned char **at, unsigned char *
 	if (!add_header(wsi, "access-control-allow-origin:", "*", at, end))
 		return false;
 	if (request->method != HTTP_OPTIONS)
-		return true;
+		return add_header(wsi, "access-control-expose-headers:", EXPOSED, at, end);
 	if (request->cors != NULL && strlen(request->cors) < CORS_MAX_BYTES)
 		allowed = request->cors;
-	return add_header(wsi, "access-control-allow-methods:", "POST, GET, OPTIONS", at, end) &&
+	return add_header(wsi, "access-control-allow-methods:", "POST, GET, HEAD, OPTIONS", at, end) &&
 		   add_header(wsi, "access-control-allow-headers:", allowed, at, end) &&
 		   add_header(wsi, "access-control-max-age:", "600", at, end);
 }
@@ -202,6 +223,23 @@ add_retry_after(const struct http_request *request, unsigned char **at, unsigned
 	snprintf(seconds, sizeof(seconds), "%u", request->retry_after);
 	return request->retry_after == 0 ||
 		   add_header(request->wsi, "retry-after:", seconds, at, end);
+}
+
+static bool
+add_more(const struct http_request *request, unsigned char **at, unsigned char *end)
+{
+	const char *name = request->headers.data;
+	const char *last = name + request->headers.length;
+
+	while (name < last)
+	{
+		const char *value = name + strlen(name) + 1;
+
+		if (!add_header(request->wsi, name, value, at, end))
+			return false;
+		name = value + strlen(value) + 1;
+	}
+	return true;
 }
 
 /*
@@ -217,15 +255,18 @@ write_answer(struct http_request *request)
 	unsigned char *end = at + ANSWER_HEAD_MAX;
 	bool		   good;
 
-	good = lws_add_http_common_headers(request->wsi, request->status, "application/json",
+	good = lws_add_http_common_headers(request->wsi, request->status, request->answer_type,
 									   request->answer.length, &at, end) == 0 &&
 		   add_cors(request, &at, end) && add_retry_after(request, &at, end) &&
+		   add_more(request, &at, end) &&
 		   lws_finalize_http_header(request->wsi, &at, end) == 0;
 	if (good)
 	{
-		if (request->answer.length > 0)
+		if (request->answer.length > 0 && request->method != HTTP_HEAD)
+		{
 			memcpy(at, request->answer.data, request->answer.length);
-		at += request->answer.length;
+			at += request->answer.length;
+		}
 		good = lws_write(request->wsi, start, (size_t) (at - start),
 						 LWS_WRITE_HTTP_FINAL) >= 0;
 	}

@@ -19,6 +19,7 @@ struct lws;
 enum http_method
 {
 	HTTP_GET,
+	HTTP_HEAD,
 	HTTP_POST,
 	HTTP_OPTIONS,
 	HTTP_OTHER
@@ -26,30 +27,38 @@ enum http_method
 
 struct http_request
 {
-	struct lws		*wsi;		   /* where it came from */
-	struct loop		*loop;		   /* whose */
-	enum http_method method;	   /* GET includes HEAD */
-	char			*path;		   /* percent-decoded, without the query */
-	char			*token;		   /* of Authorization, else the apikey; NULL: none */
-	char			*type;		   /* Content-Type; NULL: none */
-	char			*cors;		   /* headers that a preflight asks for; NULL: none */
-	bool private;				   /* the query says private=true */
-	bool		  persist;		   /* the query asks for something to be stored */
-	bool		  other_arguments; /* the query has some that mean nothing here */
-	bool		  chunked;		   /* the length of the body was not announced */
-	uint64_t	  length;		   /* of the body, as it was announced */
-	struct buffer body;			   /* what came of it */
-	unsigned	  status;		   /* of the answer; 0: none yet */
-	struct buffer answer;		   /* JSON; may be empty */
-	unsigned	  retry_after;	   /* seconds after which to try again; 0: not told */
-	void		 *work;			   /* the handler's */
-	void (*abandon)(void *work);   /* ends it; NULL: nothing to end */
+	struct lws		*wsi;		 /* where it came from */
+	struct loop		*loop;		 /* whose */
+	enum http_method method;	 /* of a HEAD the body is not sent */
+	char			*path;		 /* percent-decoded, without the query */
+	char			*token;		 /* of Authorization, else the apikey; NULL: none */
+	char			*type;		 /* Content-Type; NULL: none */
+	char			*cors;		 /* headers that a preflight asks for; NULL: none */
+	char			*accept;	 /* types of an answer that it takes; NULL: any */
+	char			*prefer;	 /* how it wants to be answered; NULL: anyhow */
+	char			*profile;	 /* Accept-Profile, or of a POST Content-Profile; NULL: none */
+	struct buffer	 query;		 /* its arguments, each "name=value" and a NUL */
+	bool private;				 /* the query says private=true */
+	bool		  persist;		 /* the query asks for something to be stored */
+	bool		  chunked;		 /* the length of the body was not announced */
+	uint64_t	  length;		 /* of the body, as it was announced */
+	struct buffer body;			 /* what came of it */
+	unsigned	  status;		 /* of the answer; 0: none yet */
+	struct buffer answer;		 /* JSON; may be empty */
+	const char	 *answer_type;	 /* of it */
+	struct buffer headers;		 /* more of the answer: each a name with its colon, and a value */
+	unsigned	  retry_after;	 /* seconds after which to try again; 0: not told */
+	void		 *work;			 /* the handler's */
+	void (*abandon)(void *work); /* ends it; NULL: nothing to end */
 };
 
 /* The headers are there; the body, if any, is still to come. */
 struct http_request *http_request_new(struct lws *wsi, struct loop *loop,
 									  const char *path);
 void				 http_request_free(struct http_request *request);
+
+/* Before it is answered: one more header, "name:" in small letters. */
+void http_add_header(struct http_request *request, const char *name, const char *value);
 
 void http_answer(struct http_request *request, unsigned status, struct slice json);
 

@@ -16,7 +16,7 @@
 #include <uv.h>
 
 #define POOL_STATEMENTS_MAX 2
-#define POOL_VALUES_MAX		8
+#define POOL_VALUES_MAX		16
 
 struct link_setup;
 struct pool;

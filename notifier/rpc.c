@@ -1,6 +1,6 @@
 /*
  * rpc.c
- *		Calls of SQL functions by HTTP: POST /rest/v1/rpc/{function}.
+ *		Calls of SQL functions by HTTP: /rest/v1/rpc/{function}.
  *
  * What is known of the functions is read when the first call needs it, and again
  * when a call fits nothing that is known, or the database is a new one.
@@ -19,6 +19,8 @@
 #include "pool.h"
 #include "rpc_catalog.h"
 #include "rpc_error.h"
+#include "rpc_filter.h"
+#include "rpc_statement.h"
 
 #define GATEWAY_PREFIX "/rest/v1"
 #define RPC_PREFIX	   "/rpc/"
@@ -42,24 +44,32 @@ struct rpc
 
 struct rpc_call
 {
-	struct rpc			*rpc;		/* whose */
-	struct http_request *request;	/* what is to be answered */
-	struct pool_job		*job;		/* under way; NULL: none is */
-	const char			*name;		/* of the function, in the request's path */
-	json_t				*arguments; /* the body */
-	struct claims		 claims;	/* who calls */
-	char				*role;		/* as which role */
-	bool				 is_void;	/* the function returns nothing */
+	struct rpc			*rpc;	  /* whose */
+	struct http_request *request; /* what is to be answered */
+	struct pool_job		*job;	  /* under way; NULL: none is */
+	const char			*name;	  /* of the function, in the request's path */
+	struct rpc_query	 query;	  /* what is wanted of the result */
+	json_t				*body;	  /* NULL: the arguments are in the query */
+	struct claims		 claims;  /* who calls */
+	char				*role;	  /* as which role */
+	bool				 is_void; /* the function returns nothing */
 };
 
+/* supabase-js names this one unless told otherwise, so it is no choice. */
+#define ANY_SCHEMA "public"
+
 /* All that is set for one transaction; the role comes last, it may forbid things. */
-static const char prologue[] =
-	"SELECT pg_catalog.set_config('search_path', $1, true),"
-	" pg_catalog.set_config('statement_timeout', $2, true),"
-	" pg_catalog.set_config('request.method', 'POST', true),"
-	" pg_catalog.set_config('request.path', $3, true),"
-	" pg_catalog.set_config('request.jwt.claims', $4, true),"
-	" pg_catalog.set_config('role', $5, true)";
+#define SETTINGS                                              \
+	"pg_catalog.set_config('search_path', $1, true),"         \
+	" pg_catalog.set_config('statement_timeout', $2, true),"  \
+	" pg_catalog.set_config('request.method', $3, true),"     \
+	" pg_catalog.set_config('request.path', $4, true),"       \
+	" pg_catalog.set_config('request.jwt.claims', $5, true)," \
+	" pg_catalog.set_config('role', $6, true)"
+
+static const char prologue[] = "SELECT " SETTINGS;
+static const char reading_prologue[] =
+	"SELECT pg_catalog.set_config('transaction_read_only', 'on', true), " SETTINGS;
 
 static void look_up(struct rpc_call *call);
 
@@ -156,7 +166,8 @@ call_free(void *work)
 
 	if (call->job != NULL)
 		pool_cancel(call->job);
-	json_decref(call->arguments);
+	json_decref(call->body);
+	rpc_query_free(&call->query);
 	claims_free(&call->claims);
 	free(call->role);
 	free(call);
@@ -192,6 +203,21 @@ refuse_unanswered(struct rpc_call *call, enum pool_verdict verdict)
 					   "the function may have run");
 }
 
+static const json_t *
+arguments_of(const struct rpc_call *call)
+{
+	return call->body != NULL ? call->body : call->query.arguments;
+}
+
+static void
+refuse_query(struct rpc_call *call)
+{
+	const struct rpc_problem *problem = &call->query.problem;
+
+	rpc_error_answer(call->request, problem->status, problem->code, problem->message,
+					 *problem->details != '\0' ? problem->details : NULL, NULL);
+}
+
 static bool
 is_known(const struct rpc_call *call)
 {
@@ -219,6 +245,55 @@ is_about_function(const PGresult *result)
 							strcmp(code, "42804") == 0 || strcmp(code, "3F000") == 0);
 }
 
+static uint64_t
+number_in(const PGresult *result, enum rpc_column column)
+{
+	return strtoull(PQgetvalue(result, 0, column), NULL, 10);
+}
+
+/* Which rows these are, and of how many: "2-3/10", or with stars for what is not known. */
+static void
+add_range(struct rpc_call *call, uint64_t rows, const char *total)
+{
+	const uint64_t first = call->query.offset;
+	char		   range[80];
+
+	if (rows > 0)
+		snprintf(range, sizeof(range), "%llu-%llu/%s", (unsigned long long) first,
+				 (unsigned long long) (first + rows - 1), total);
+	else
+		snprintf(range, sizeof(range), "*/%s", total);
+	http_add_header(call->request, "content-range:", range);
+}
+
+static void
+refuse_range(struct rpc_call *call, uint64_t total)
+{
+	char details[128];
+
+	snprintf(details, sizeof(details), "An offset of %llu was requested, but there are only %llu rows.",
+			 (unsigned long long) call->query.offset, (unsigned long long) total);
+	rpc_error_answer(call->request, 416, "PGRST103", "Requested range not satisfiable", details, NULL);
+}
+
+static void
+answer_rows(struct rpc_call *call, const PGresult *result)
+{
+	const bool	   counted = !PQgetisnull(result, 0, RPC_COLUMN_TOTAL);
+	const uint64_t rows = number_in(result, RPC_COLUMN_ROWS);
+	const uint64_t total = counted ? number_in(result, RPC_COLUMN_TOTAL) : rows;
+
+	add_range(call, rows, counted ? PQgetvalue(result, 0, RPC_COLUMN_TOTAL) : "*");
+	if (call->query.object)
+		call->request->answer_type = "application/vnd.pgrst.object+json";
+	if (counted && call->query.offset > total)
+		refuse_range(call, total);
+	else
+		http_answer(call->request, rows < total ? 206 : 200,
+					slice_of(PQgetvalue(result, 0, RPC_COLUMN_BODY),
+							 (size_t) PQgetlength(result, 0, RPC_COLUMN_BODY)));
+}
+
 static void
 on_called(void *owner, enum pool_verdict verdict, const PGresult *result)
 {
@@ -236,11 +311,8 @@ on_called(void *owner, enum pool_verdict verdict, const PGresult *result)
 	}
 	else if (call->is_void)
 		http_answer(call->request, 204, SLICE(""));
-	else if (PQntuples(result) != 1 || PQgetisnull(result, 0, 0))
-		http_answer(call->request, 200, SLICE("null"));
 	else
-		http_answer(call->request, 200,
-					slice_of(PQgetvalue(result, 0, 0), (size_t) PQgetlength(result, 0, 0)));
+		answer_rows(call, result);
 }
 
 static void
@@ -253,25 +325,62 @@ ask(struct rpc_call *call, const struct pool_statement *statements, size_t count
 					   "Too many calls are waiting for the database");
 }
 
+static const char *
+method_of(const struct rpc_call *call)
+{
+	switch (call->request->method)
+	{
+		case HTTP_GET:
+			return "GET";
+		case HTTP_HEAD:
+			return "HEAD";
+		default:
+			return "POST";
+	}
+}
+
+/* The arguments as one value, after those of the filters. */
+static void
+add_values(const struct rpc_call *call, struct pool_statement *statement, const char *arguments)
+{
+	statement->value_count = call->query.value_count;
+	for (int i = 0; i < statement->value_count; i++)
+		statement->values[i] = call->query.values[i];
+	if (json_object_size(arguments_of(call)) > 0)
+		statement->values[statement->value_count++] = arguments;
+}
+
+static char *
+arguments_text(const struct rpc_call *call)
+{
+	const struct buffer *body = &call->request->body;
+
+	return call->body != NULL ? memory_copy(body->data, body->length)
+							  : json_dumps(call->query.arguments, JSON_COMPACT);
+}
+
+/* Whoever asks by GET, or has promised it, changes nothing. */
 static void
 run(struct rpc_call *call, const json_t *function)
 {
+	const bool			  reads = call->body == NULL || rpc_function_reads(function);
 	struct buffer		  sql = {0};
-	char				 *body = memory_copy(call->request->body.data, call->request->body.length);
+	char				 *arguments = arguments_text(call);
 	struct pool_statement statements[] = {
-		{.before = prologue,
-		 .values = {rpc_function_schema(function), call->rpc->timeout, call->request->path,
-					call->claims.json, call->role},
-		 .value_count = 5},
-		{.values = {body}, .value_count = json_object_size(call->arguments) > 0 ? 1 : 0}};
+		{.before = reads ? reading_prologue : prologue,
+		 .values = {rpc_function_schema(function), call->rpc->timeout, method_of(call),
+					call->request->path, call->claims.json, call->role},
+		 .value_count = 6},
+		{.value_count = 0}};
 
 	call->is_void = rpc_function_is_void(function);
-	rpc_function_sql(function, call->arguments, &sql);
+	rpc_statement(function, arguments_of(call), call->body == NULL, &call->query, &sql);
 	buffer_append_byte(&sql, '\0');
 	statements[1].before = sql.data;
+	add_values(call, &statements[1], arguments);
 	ask(call, statements, 2, on_called);
 	buffer_free(&sql);
-	free(body);
+	free(arguments);
 }
 
 /* The names of the arguments, "a, b"; as many as fit. */
@@ -283,7 +392,7 @@ list_arguments(const struct rpc_call *call, char *text, size_t size)
 	size_t		used = 0;
 
 	*text = '\0';
-	json_object_foreach(call->arguments, key, value)
+	json_object_foreach((json_t *) arguments_of(call), key, value)
 	{
 		const size_t needed = strlen(key) + 2;
 
@@ -346,23 +455,79 @@ read_catalog(struct rpc_call *call)
 	free(value);
 }
 
+/* Where nothing is chosen, that of any schema will do, if there is only one. */
+static const json_t *
+find(const struct rpc_call *call, size_t *count)
+{
+	const struct rpc_catalog *catalog = &call->rpc->catalog;
+	const char				 *profile = call->request->profile;
+	const char				 *schema = profile != NULL ? profile : ANY_SCHEMA;
+	const json_t			 *function =
+		rpc_catalog_find(catalog, schema, call->name, arguments_of(call), count);
+
+	if (*count == 0 && strcmp(schema, ANY_SCHEMA) == 0)
+		function = rpc_catalog_find(catalog, NULL, call->name, arguments_of(call), count);
+	return function;
+}
+
+static bool
+is_other_schema(const struct rpc_call *call)
+{
+	const char *profile = call->request->profile;
+
+	return profile != NULL && strcmp(profile, ANY_SCHEMA) != 0 &&
+		   !rpc_catalog_has_schema(&call->rpc->catalog, profile);
+}
+
+static void
+refuse_schema(struct rpc_call *call)
+{
+	char message[TEXT_MAX_BYTES];
+
+	snprintf(message, sizeof(message), "Invalid schema: %.*s", NAME_MAX_BYTES, call->request->profile);
+	rpc_error_answer(call->request, 406, "PGRST106", message, NULL,
+					 "Only schemas with functions that the operator lists (rpc-functions) are exposed.");
+}
+
+static void
+run_if_it_can(struct rpc_call *call, const json_t *function)
+{
+	if (rpc_statement_can(function, &call->query))
+	{
+		run(call, function);
+		return;
+	}
+	rpc_query_not_done(&call->query, "Results without columns are not selected, filtered or ordered",
+					   slice_text(call->name));
+	refuse_query(call);
+}
+
+/* What is known may be too old, or nothing yet. */
+static bool
+may_read_catalog(const struct rpc_call *call)
+{
+	const struct rpc *rpc = call->rpc;
+
+	return rpc_catalog_allows(&rpc->catalog, call->name) &&
+		   (rpc->catalog.functions == NULL || uv_now(rpc->uv) - rpc->catalog_at >= CATALOG_MIN_AGE_MS);
+}
+
 /* Find the function, and call it. */
 static void
 look_up(struct rpc_call *call)
 {
-	struct rpc	 *rpc = call->rpc;
 	size_t		  count;
-	const json_t *function = rpc_catalog_find(&rpc->catalog, call->name, call->arguments, &count);
+	const json_t *function = find(call, &count);
 
 	if (function != NULL)
-		run(call, function);
+		run_if_it_can(call, function);
 	else if (count > 1)
 		refuse(call, 300, "PGRST203",
 			   "Could not choose the best candidate function");
-	else if (rpc_catalog_allows(&rpc->catalog, call->name) &&
-			 (rpc->catalog.functions == NULL ||
-			  uv_now(rpc->uv) - rpc->catalog_at >= CATALOG_MIN_AGE_MS))
+	else if (may_read_catalog(call))
 		read_catalog(call);
+	else if (is_other_schema(call))
+		refuse_schema(call);
 	else
 		refuse_unknown(call);
 }
@@ -385,7 +550,7 @@ read_token(struct rpc_call *call)
 					 &call->claims, &refusal))
 	{
 		call->claims = (struct claims){0};
-		refuse(call, 401, "PGRST301",
+		refuse(call, 401, strcmp(refusal.code, "InvalidJWTToken") == 0 ? "PGRST303" : "PGRST301",
 			   slice_after(slice_text(refusal.message), SLICE("Token has expired"), &rest)
 				   ? "JWT expired"
 				   : refusal.message);
@@ -400,18 +565,29 @@ read_token(struct rpc_call *call)
 
 /* An empty body has no arguments.  False: it was answered with what is wrong. */
 static bool
-read_arguments(struct rpc_call *call)
+read_body(struct rpc_call *call)
 {
 	const struct buffer *body = &call->request->body;
 
+	if (call->request->method != HTTP_POST)
+		return true;
 	if (body->length == 0)
-		call->arguments = json_object();
+		call->body = json_object();
 	else
-		call->arguments = json_loadb(body->data, body->length, JSON_REJECT_DUPLICATES, NULL);
-	if (json_is_object(call->arguments))
+		call->body = json_loadb(body->data, body->length, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(call->body))
 		return true;
 	refuse(call, 400, "PGRST102",
 		   "The body must be a JSON object of named arguments");
+	return false;
+}
+
+static bool
+read_query(struct rpc_call *call)
+{
+	if (rpc_query_read(&call->query, call->request))
+		return true;
+	refuse_query(call);
 	return false;
 }
 
@@ -427,7 +603,7 @@ start_call(struct http_request *request)
 	call->name = name.data;
 	request->work = call;
 	request->abandon = call_free;
-	if (!read_token(call) || !read_arguments(call))
+	if (!read_token(call) || !read_query(call) || !read_body(call))
 		return;
 	metrics_add(&request->loop->metrics, METRIC_RPC_CALLS, 1);
 	look_up(call);
@@ -457,12 +633,9 @@ rpc_handle(struct http_request *request)
 {
 	if (request->method == HTTP_OPTIONS)
 		http_answer(request, 204, SLICE(""));
-	else if (request->method != HTTP_POST)
+	else if (request->method == HTTP_OTHER)
 		rpc_error_answer(request, 405, "PGRST101",
-						 "Functions are called by POST only", NULL, NULL);
-	else if (request->other_arguments)
-		rpc_error_answer(request, 400, "PGRST100",
-						 "Results are not selected, filtered or ordered here", NULL, NULL);
+						 "Functions are called by GET, HEAD or POST only", NULL, NULL);
 	else
 		start_call(request);
 }

@@ -1,10 +1,10 @@
 /*
  * rpc.h
- *		Calls of SQL functions by HTTP: POST /rest/v1/rpc/{function}.
+ *		Calls of SQL functions by HTTP: /rest/v1/rpc/{function}.
  *
  * For those who have no PostgREST, and as PostgREST does it: named arguments as
- * a JSON object, the role and the claims of the token for one transaction, the
- * result as JSON, errors as {code, details, hint, message}.  Only the functions
+ * a JSON object or in the query, the role and the claims of the token for one
+ * transaction, the result as JSON, of it what the query asks for, errors as {code, details, hint, message}.  Only the functions
  * of the extension that clients may call, and those that the operator lists, can
  * be called; whether the caller may call one, the database decides.
  */

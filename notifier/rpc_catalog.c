@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "slice.h"
 
 /* The extension's functions for clients and for operators. */
 static const char *const own_functions[] = {
@@ -18,15 +19,21 @@ static const char *const own_functions[] = {
 	"harthio_session", "harthio_providers", "harthio_report_probe",
 	"harthio_evacuate_provider", "harthio_drain_provider", "harthio_enable_provider"};
 
-/* Functions with arguments that have no names cannot be called by name. */
+/*
+ * Functions with arguments that have no names cannot be called by name.  Without
+ * a modifier "character" would be of one character.
+ */
 const char rpc_catalog_question[] =
 	"SELECT coalesce(json_agg(json_build_object("
 	"  'name', p.proname,"
+	"  'in', n.nspname,"
 	"  'schema', quote_ident(n.nspname),"
 	"  'call', quote_ident(n.nspname) || '.' || quote_ident(p.proname),"
 	"  'set', p.proretset,"
+	"  'reads', p.provolatile <> 'v',"
 	"  'void', p.prorettype = 'pg_catalog.void'::regtype,"
 	"  'composite', t.typtype = 'c' OR p.prorettype = 'pg_catalog.record'::regtype"
+	"    OR EXISTS (SELECT FROM pg_catalog.pg_type b WHERE b.oid = t.typbasetype AND b.typtype = 'c')"
 	"    OR coalesce(p.proargmodes && '{t,b,o}'::\"char\"[], false),"
 	"  'arguments', a.list)), '[]')"
 	" FROM json_to_recordset($1::json) AS w(schema text, name text)"
@@ -36,7 +43,7 @@ const char rpc_catalog_question[] =
 	"   JOIN pg_catalog.pg_namespace o ON o.oid = e.extnamespace WHERE e.extname = 'harthio'))"
 	" JOIN pg_catalog.pg_type t ON t.oid = p.prorettype"
 	" CROSS JOIN LATERAL (SELECT coalesce(json_agg(json_build_object("
-	"   'name', i.name, 'quoted', quote_ident(i.name), 'type', format_type(i.type, NULL),"
+	"   'name', i.name, 'quoted', quote_ident(i.name), 'type', format_type(i.type, -1),"
 	"   'required', i.place <= p.pronargs - p.pronargdefaults) ORDER BY i.place), '[]') AS list,"
 	"   coalesce(bool_and(i.name <> ''), true) AS named"
 	"  FROM (SELECT coalesce(p.proargnames[x.place], '') AS name, x.type,"
@@ -163,8 +170,28 @@ fits(const json_t *function, const json_t *arguments)
 	return found == json_object_size(arguments);
 }
 
+static bool
+is_in(const json_t *function, const char *schema)
+{
+	return schema == NULL || strcmp(text_of(function, "in"), schema) == 0;
+}
+
+bool
+rpc_catalog_has_schema(const struct rpc_catalog *catalog, const char *schema)
+{
+	size_t	i;
+	json_t *one;
+
+	json_array_foreach(catalog->functions, i, one)
+	{
+		if (is_in(one, schema))
+			return true;
+	}
+	return false;
+}
+
 const json_t *
-rpc_catalog_find(const struct rpc_catalog *catalog, const char *name,
+rpc_catalog_find(const struct rpc_catalog *catalog, const char *schema, const char *name,
 				 const json_t *arguments, size_t *count)
 {
 	const json_t *found = NULL;
@@ -174,111 +201,10 @@ rpc_catalog_find(const struct rpc_catalog *catalog, const char *name,
 	*count = 0;
 	json_array_foreach(catalog->functions, i, one)
 	{
-		if (!is_named(one, name) || !fits(one, arguments))
+		if (!is_in(one, schema) || !is_named(one, name) || !fits(one, arguments))
 			continue;
 		found = one;
 		++*count;
 	}
 	return *count == 1 ? found : NULL;
-}
-
-bool
-rpc_function_is_void(const json_t *function)
-{
-	return is_true(function, "void");
-}
-
-const char *
-rpc_function_schema(const json_t *function)
-{
-	return text_of(function, "schema");
-}
-
-/* Append "pattern" for each given argument, # being its name, and % its type. */
-static void
-append_each(struct buffer *sql, const json_t *function, const json_t *arguments,
-			const char *pattern)
-{
-	const char *separator = "";
-	size_t		i;
-	json_t	   *one;
-
-	json_array_foreach(json_object_get(function, "arguments"), i, one)
-	{
-		if (json_object_get(arguments, text_of(one, "name")) == NULL)
-			continue;
-		buffer_append_text(sql, separator);
-		for (const char *c = pattern; *c != '\0'; c++)
-		{
-			if (*c == '#')
-				buffer_append_text(sql, text_of(one, "quoted"));
-			else if (*c == '%')
-				buffer_append_text(sql, text_of(one, "type"));
-			else
-				buffer_append_byte(sql, (unsigned char) *c);
-		}
-		separator = ", ";
-	}
-}
-
-/* FROM the arguments, if there are any, and the word before "more". */
-static void
-append_arguments(struct buffer *sql, const json_t *function, const json_t *arguments,
-				 bool more)
-{
-	const bool any = json_object_size(arguments) > 0;
-
-	if (any)
-	{
-		buffer_append_text(sql, " FROM pg_catalog.json_to_record($1::pg_catalog.json) AS given(");
-		append_each(sql, function, arguments, "# %");
-		buffer_append_text(sql, ")");
-	}
-	if (more)
-		buffer_append_text(sql, any ? ", LATERAL " : " FROM ");
-}
-
-static void
-append_call(struct buffer *sql, const json_t *function, const json_t *arguments)
-{
-	buffer_append_text(sql, text_of(function, "call"));
-	buffer_append_text(sql, "(");
-	append_each(sql, function, arguments, "# => given.#");
-	buffer_append_text(sql, ")");
-}
-
-/* A single value, or nothing. */
-static void
-append_scalar(struct buffer *sql, const json_t *function, const json_t *arguments)
-{
-	buffer_append_text(sql, is_true(function, "void") ? "SELECT (" : "SELECT pg_catalog.to_json(");
-	append_call(sql, function, arguments);
-	buffer_append_text(sql, ")");
-	append_arguments(sql, function, arguments, false);
-}
-
-/* A row, or any number of rows or values. */
-static void
-append_rows(struct buffer *sql, const json_t *function, const json_t *arguments)
-{
-	const bool composite = is_true(function, "composite");
-
-	buffer_append_text(sql, is_true(function, "set")
-								? "SELECT coalesce(pg_catalog.json_agg("
-								: "SELECT pg_catalog.to_json(");
-	buffer_append_text(sql, composite ? "result.*)" : "result.one)");
-	buffer_append_text(sql, is_true(function, "set") ? ", '[]')" : "");
-	buffer_append_text(sql, " FROM (SELECT called.*");
-	append_arguments(sql, function, arguments, true);
-	append_call(sql, function, arguments);
-	buffer_append_text(sql, composite ? " AS called) AS result" : " AS called(one)) AS result");
-}
-
-void
-rpc_function_sql(const json_t *function, const json_t *arguments, struct buffer *sql)
-{
-	if (is_true(function, "composite") || is_true(function, "set"))
-		append_rows(sql, function, arguments);
-	else
-		append_scalar(sql, function, arguments);
 }

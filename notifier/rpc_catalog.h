@@ -12,8 +12,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "buffer.h"
-
 struct rpc_catalog
 {
 	json_t *allowed;   /* array of {"schema", "name"}; no schema: the extension's */
@@ -31,23 +29,15 @@ extern const char rpc_catalog_question[];
 char			 *rpc_catalog_value(const struct rpc_catalog *catalog);
 void			  rpc_catalog_take(struct rpc_catalog *catalog, const char *answer);
 
-/*
- * The function that takes just these arguments; NULL if there is none, or more
- * than one, which "count" tells.  It is the catalog's.
- */
-const json_t *rpc_catalog_find(const struct rpc_catalog *catalog, const char *name,
-							   const json_t *arguments, size_t *count);
-
-/* Does it return nothing at all? */
-bool rpc_function_is_void(const json_t *function);
-
-/* Its schema, quoted: where its own names are looked up. */
-const char *rpc_function_schema(const json_t *function);
+/* Is there any function in this schema? */
+bool rpc_catalog_has_schema(const struct rpc_catalog *catalog, const char *schema);
 
 /*
- * The statement that calls it with these arguments.  It gives one row with one
- * column of JSON; its one value, if any, is the JSON object of the arguments.
+ * The function that takes just these arguments, in this schema or, without one,
+ * in any; NULL if there is none, or more than one, which "count" tells.  It is the
+ * catalog's.
  */
-void rpc_function_sql(const json_t *function, const json_t *arguments, struct buffer *sql);
+const json_t *rpc_catalog_find(const struct rpc_catalog *catalog, const char *schema,
+							   const char *name, const json_t *arguments, size_t *count);
 
 #endif

@@ -2,8 +2,9 @@
 // waiting for conditions.  Nothing here sleeps for a fixed time as a check.
 //
 // Environment: PGHOST, PGPORT and PGDATABASE name the cluster, whose directory
-// is HARTHIO_CLUSTER_DIR; HARTHIO_NOTIFIER is the binary to test, which takes its
-// number of threads from HARTHIO_THREADS where a test does not say it.
+// is HARTHIO_CLUSTER_DIR; HARTHIO_NOTIFIER is the binary to test, HARTHIO_SLOWNESS
+// how many times slower than usual it may be, and HARTHIO_THREADS its number of
+// threads where a test does not say it.
 
 import { after, before } from 'node:test'
 import { spawn, execFile } from 'node:child_process'
@@ -28,7 +29,7 @@ export const binary = process.env.HARTHIO_NOTIFIER ?? path.join(root, 'notifier/
 
 process.setMaxListeners(0)
 
-export const DEADLINE_MS = 20000
+export const DEADLINE_MS = 20000 * Number(process.env.HARTHIO_SLOWNESS ?? 1)
 
 // ---------------------------------------------------------------- waiting
 

@@ -13,7 +13,8 @@ const CONNECTIONS = 2
 const QUEUE = 3
 const listed = ['rpc_echo', 'rpc_set', 'rpc_numbers', 'rpc_nothing', 'rpc_two', 'rpc_one_out', 'rpc_sleep',
   'rpc_who', 'rpc_raise', 'rpc_shapes', 'rpc_late', 'rpc_overloaded', 'rpc_unnamed', 'rpc_large',
-  'rpc_strict', 'other.rpc_elsewhere', 'r"pé', 'rpc_no_grant']
+  'rpc_strict', 'other.rpc_elsewhere', 'r"pé', 'rpc_no_grant', 'rpc_films', 'other.rpc_films', 'rpc_add', 'rpc_typed',
+  'rpc_insert', 'rpc_claims_to_read', 'rpc_point', 'rpc_domain']
 
 let notifier
 h.notifierForThisFile((started) => { notifier = started }, {
@@ -50,7 +51,25 @@ before(async () => {
     CREATE FUNCTION rpc_no_grant() RETURNS text LANGUAGE sql AS $$ SELECT 'not for you' $$;
     REVOKE ALL ON FUNCTION rpc_no_grant() FROM PUBLIC;
     CREATE FUNCTION "r""pé"() RETURNS text LANGUAGE sql AS $$ SELECT 'quoted' $$;
+    CREATE FUNCTION rpc_films() RETURNS TABLE (id integer, title text, "Odd, ""name" text, rating numeric, tags text[], seen boolean)
+      LANGUAGE sql STABLE AS $$ VALUES (1, 'Alien', 'a', 8.5, '{space,cat}'::text[], true), (2, 'Brazil, again', 'b', 7.9, '{}', false),
+        (3, 'Cube', 'c', NULL, '{maths}', NULL), (4, '100% Wolf', 'd', 4.1, '{dog,cat}', true) $$;
+    CREATE FUNCTION rpc_add(a integer, b integer) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT a + b $$;
+    CREATE FUNCTION rpc_typed(c character DEFAULT NULL, j jsonb DEFAULT NULL, list integer[] DEFAULT NULL, at date DEFAULT NULL, ok boolean DEFAULT NULL)
+      RETURNS json LANGUAGE sql STABLE AS $$ SELECT json_build_array(c, j, list, at, ok) $$;
+    CREATE TABLE rpc_written (n integer);
+    GRANT ALL ON rpc_written TO PUBLIC;
+    CREATE FUNCTION rpc_insert(n integer) RETURNS SETOF rpc_written LANGUAGE sql AS
+      $$ INSERT INTO rpc_written SELECT generate_series(1, n) RETURNING * $$;
+    CREATE SEQUENCE rpc_sequence OWNED BY rpc_written.n;
+    GRANT ALL ON SEQUENCE rpc_sequence TO PUBLIC;
+    CREATE FUNCTION rpc_claims_to_read() RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT nextval('rpc_sequence') $$;
+    CREATE TYPE rpc_pair AS (x integer, y integer);
+    CREATE DOMAIN rpc_even AS rpc_pair CHECK ((VALUE).x % 2 = 0);
+    CREATE FUNCTION rpc_point(x integer) RETURNS rpc_pair LANGUAGE sql STABLE AS $$ SELECT x, 2 $$;
+    CREATE FUNCTION rpc_domain() RETURNS rpc_even LANGUAGE sql STABLE AS $$ SELECT ROW(2, 3)::rpc_even $$;
     CREATE SCHEMA other;
+    CREATE FUNCTION other.rpc_films() RETURNS text LANGUAGE sql STABLE AS $$ SELECT 'of the other schema' $$;
     GRANT USAGE ON SCHEMA other TO PUBLIC;
     CREATE FUNCTION other.rpc_elsewhere() RETURNS text LANGUAGE sql AS $$ SELECT current_schema() $$;`)
 })
@@ -64,7 +83,10 @@ async function dropFunctions() {
         EXECUTE 'DROP FUNCTION ' || f;
       END LOOP;
     END $$;
-    DROP SCHEMA IF EXISTS other`)
+    DROP SCHEMA IF EXISTS other;
+    DROP TABLE IF EXISTS rpc_written;
+    DROP DOMAIN IF EXISTS rpc_even;
+    DROP TYPE IF EXISTS rpc_pair`)
 }
 
 const supabase = (jwt = notifier.token()) => h.closing({
@@ -176,7 +198,7 @@ test('errors come with their SQLSTATE, detail and hint', async () => {
 
 test('each SQLSTATE has the status that PostgREST gives it', async () => {
   const expected = { '08006': 503, '0P000': 403, '23503': 409, '23505': 409, 23514: 400, 25006: 405, '25P01': 500, '28P01': 403,
-    '40001': 500, 42883: 404, '42P01': 404, 53400: 500, 53300: 503, 54000: 500, 55000: 500, 57014: 500, '57P01': 503, P0001: 400,
+    '21000': 500, '40001': 500, 42883: 404, '42P01': 404, 53400: 500, 53300: 503, 54000: 500, 55000: 500, 57014: 500, '57P01': 503, P0001: 400,
     P0002: 500, XX000: 500, PT402: 402, PT999: 500, 22023: 400, 42501: 403, ZZ000: 400 }
   for (const [code, status] of Object.entries(expected)) {
     const error = await refused(as('a'), 'rpc_raise', { code }, status, code)
@@ -254,18 +276,234 @@ test('a function that is made, or made anew, is found', async () => {
   await refused(client, 'rpc_late', { n: 3 }, 404, 'PGRST202')
 })
 
+// ---------------------------------------------------------------- GET, HEAD, and what is asked of the result
+
+// A call as bare HTTP by GET; resolves to [status, body, headers].
+async function get(query, { method = 'GET', headers = {}, token = notifier.token() } = {}) {
+  const response = await fetch(`${notifier.httpUrl}/rest/v1/rpc/${query}`, {
+    method, headers: { authorization: `Bearer ${token}`, ...headers } })
+  const text = await response.text()
+  return [response.status, text === '' ? '' : JSON.parse(text), response.headers]
+}
+
+const makers = Object.fromEntries(['2.119.1', '2.95.3', '2.50.0', '2.39.8'].map((version) => [version, () =>
+  version === '2.119.1' ? as('a') : h.closing(h.clientKinds[`supabase-js ${version}`](notifier, notifier.token())).client]))
+
+for (const [version, make] of Object.entries(makers)) {
+  test(`supabase-js ${version}: a set is selected, filtered, ordered, cut and counted`, async () => {
+    const client = make()
+    const films = (options) => client.rpc('rpc_films', {}, options)
+    for (const options of [{}, { get: true }]) {
+      if (version === '2.39.8' && options.get) continue // it has no such option
+      const ids = async (query) => {
+        const { data, error } = await query
+        assert.equal(error, null, JSON.stringify(error))
+        return data.map((row) => row.id)
+      }
+      assert.deepEqual(await ids(films(options)), [1, 2, 3, 4])
+      assert.deepEqual(await ids(films(options).eq('title', 'Brazil, again')), [2])
+      assert.deepEqual(await ids(films(options).neq('id', 2).gt('id', 1).lte('id', 4)), [3, 4])
+      assert.deepEqual(await ids(films(options).gte('rating', 7.9).lt('id', 2)), [1])
+      assert.deepEqual(await ids(films(options).is('rating', null)), [3])
+      assert.deepEqual(await ids(films(options).is('seen', true)), [1, 4])
+      assert.deepEqual(await ids(films(options).not('rating', 'is', null).order('rating')), [4, 2, 1])
+      assert.deepEqual(await ids(films(options).in('title', ['Brazil, again', 'Cube', 'back\\slash', 'half"quoted"'])), [2, 3])
+      assert.deepEqual(await ids(films(options).in('id', [])), [])
+      assert.deepEqual(await ids(films(options).like('title', '*00*')), [4])
+      assert.deepEqual(await ids(films(options).ilike('title', 'c%')), [3])
+      assert.deepEqual(await ids(films(options).contains('tags', ['cat'])), [1, 4])
+      assert.deepEqual(await ids(films(options).order('rating', { ascending: false, nullsFirst: false }).range(1, 2)), [2, 4])
+      assert.deepEqual(await ids(films(options).order('seen', { nullsFirst: true }).order('id', { ascending: false }).limit(3)), [3, 2, 4])
+      assert.deepEqual((await films(options).select('id, name:title').limit(1)).data, [{ id: 1, name: 'Alien' }])
+      assert.deepEqual((await films(options).select('"Odd, \\"name"').eq('id', 3)).data, [{ 'Odd, "name': 'c' }])
+      const counted = await films({ ...options, count: 'exact' }).gt('id', 1).limit(2)
+      assert.deepEqual([counted.status, counted.count, counted.data.length], [206, 3, 2])
+    }
+    const head = await films({ head: true, count: 'exact' })
+    assert.deepEqual([head.status, head.count, head.data, head.error], [200, 4, null, null])
+  })
+
+  test(`supabase-js ${version}: one row alone, or none`, async () => {
+    const client = make()
+    assert.deepEqual((await client.rpc('rpc_point', { x: 4 }).single()).data, { x: 4, y: 2 })
+    assert.deepEqual((await client.rpc('rpc_films').eq('id', 3).select('title').single()).data, { title: 'Cube' })
+    const many = await client.rpc('rpc_films').single()
+    assert.deepEqual([many.status, many.error.code, many.error.details], [406, 'PGRST116', 'The result contains 4 rows'])
+    const none = await client.rpc('rpc_films').eq('id', 9).single()
+    assert.deepEqual([none.status, none.error.code, none.error.details], [406, 'PGRST116', 'The result contains 0 rows'])
+    const perhaps = await client.rpc('rpc_films').eq('id', 9).maybeSingle()
+    assert.deepEqual([perhaps.error, perhaps.data], [null, null])
+    assert.equal((await client.rpc('rpc_films').eq('id', 3).maybeSingle()).data.title, 'Cube')
+  })
+}
+
+test('a call by GET has its arguments in the query, each as its type', async () => {
+  const client = as('a')
+  assert.equal((await client.rpc('rpc_add', { a: 3, b: -4 }, { get: true })).data, -1)
+  assert.deepEqual((await client.rpc('rpc_typed', { list: [1, 2], ok: true, at: '2026-01-02' }, { get: true })).data,
+    [null, null, [1, 2], '2026-01-02', true])
+  assert.deepEqual((await get('rpc_typed?c=long+text&j=%7B%22a%22%3A%5B1.50%5D%7D'))[1], ['long text', { a: [1.5] }, null, null, null])
+  assert.deepEqual((await post('rpc_typed', '{"c":"long text"}'))[1][0], 'long text')
+  const [status, body] = await get('rpc_typed?j=%7B')
+  assert.deepEqual([status, body.code], [400, '22P02'])
+  assert.deepEqual(await get('rpc_add?a=1&a=2&b=3&apikey=x').then(([status, body]) => [status, body]), [200, 5])
+  assert.equal((await get('rpc_add?a=1'))[1].code, 'PGRST202')
+  assert.equal((await get('rpc_add?a=1&b=2&more=3'))[1].code, 'PGRST202')
+  assert.equal((await get('rpc_who'))[1].method, 'GET')
+})
+
+test('a call by GET changes nothing, nor does a function that promised it', async () => {
+  const before = (await h.sql('SELECT count(*)::int AS n FROM rpc_written'))[0].n
+  for (const method of ['GET', 'HEAD']) assert.equal((await get('rpc_insert?n=1', { method }))[0], 405, method)
+  assert.equal((await get('rpc_insert?n=1'))[1].code, '25006')
+  await refused(as('a'), 'rpc_claims_to_read', {}, 405, '25006')
+  const session = h.newSession()
+  const claim = await as('a').rpc('harthio_claim_provider', { session_id: session }, { get: true })
+  assert.deepEqual([claim.status, claim.error.code], [405, '25006'])
+  assert.deepEqual(await h.sql('SELECT 1 FROM harthio.assignment WHERE session_id = $1', [session]), [])
+  assert.equal((await h.sql('SELECT count(*)::int AS n FROM rpc_written'))[0].n, before)
+  assert.equal((await as(undefined, 'service_role').rpc('harthio_providers', {}, { get: true })).status, 200)
+})
+
+test('what is not the one row that was asked for is undone', async () => {
+  await h.sql('TRUNCATE rpc_written')
+  const two = await as('a').rpc('rpc_insert', { n: 2 }).single()
+  assert.deepEqual([two.status, two.error.code], [406, 'PGRST116'])
+  assert.deepEqual(await h.sql('SELECT n FROM rpc_written'), [])
+  assert.deepEqual((await as('a').rpc('rpc_insert', { n: 1 }).single()).data, { n: 1 })
+  assert.deepEqual(await h.sql('SELECT n FROM rpc_written'), [{ n: 1 }])
+})
+
+test('a HEAD has the headers alone, and the connection goes on', async () => {
+  const [status, body, headers] = await get('rpc_films?limit=1', { method: 'HEAD', headers: { prefer: 'count=exact' } })
+  assert.deepEqual([status, body, headers.get('content-range')], [206, '', '0-0/4'])
+  const bytes = await new Promise((resolve, reject) => {
+    const head = (method, more) => `${method} /rest/v1/rpc/rpc_add?a=1&b=2 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${notifier.token()}\r\n${more}\r\n`
+    let all = ''
+    const socket = net.connect(notifier.port, '127.0.0.1', () => socket.write(head('HEAD', '')))
+    socket.on('error', reject)
+    socket.on('data', (data) => {
+      if (all === '') socket.write(head('GET', 'Connection: close\r\n'))
+      all += data
+    })
+    socket.on('close', () => resolve(all))
+  })
+  assert.equal(bytes.match(/HTTP\/1\.1 200/g).length, 2)
+  assert.match(bytes, /\r\n\r\n3$/)
+  assert.doesNotMatch(bytes, /\r\n\r\n3H/)
+})
+
+test('Content-Range tells which rows these are, and of how many if that is asked', async () => {
+  const range = async (query, prefer) => {
+    const [status, , headers] = await get(query, { headers: prefer ? { prefer } : {} })
+    return [status, headers.get('content-range')]
+  }
+  assert.deepEqual(await range('rpc_films'), [200, '0-3/*'])
+  assert.deepEqual(await range('rpc_films?offset=1&limit=2'), [200, '1-2/*'])
+  assert.deepEqual(await range('rpc_films?offset=1&limit=2', 'count=exact'), [206, '1-2/4'])
+  assert.deepEqual(await range('rpc_films?id=gt.1', 'count=planned'), [200, '0-2/3'])
+  assert.deepEqual(await range('rpc_films?limit=0'), [200, '*/*'])
+  assert.deepEqual(await range('rpc_films?id=eq.9', 'return=minimal, count=estimated'), [200, '*/0'])
+  assert.deepEqual(await range('rpc_add?a=1&b=1', 'count=exact'), [200, '0-0/1'])
+  assert.deepEqual(await range('rpc_numbers?n=5&limit=2&offset=3'), [200, '3-4/*'])
+  const [status, body] = await get('rpc_films?offset=7', { headers: { prefer: 'count=exact' } })
+  assert.deepEqual([status, body.code, body.details], [416, 'PGRST103', 'An offset of 7 was requested, but there are only 4 rows.'])
+  assert.equal((await get('rpc_films'))[2].get('access-control-expose-headers').includes('content-range'), true)
+})
+
+test('Accept is one object, an array, or not to be had', async () => {
+  const accepted = async (accept, query = 'rpc_films?id=eq.1&select=id') => {
+    const [status, body, headers] = await get(query, { headers: { accept } })
+    return [status, body.code ?? body, headers.get('content-type')]
+  }
+  assert.deepEqual(await accepted('application/json'), [200, [{ id: 1 }], 'application/json'])
+  assert.deepEqual(await accepted('text/html, */*;q=0.1'), [200, [{ id: 1 }], 'application/json'])
+  assert.deepEqual(await accepted('application/vnd.pgrst.object+json'), [200, { id: 1 }, 'application/vnd.pgrst.object+json'])
+  assert.deepEqual(await accepted('application/vnd.pgrst.object+json', 'rpc_add?a=1&b=2'), [200, 3, 'application/vnd.pgrst.object+json'])
+  assert.deepEqual(await accepted('application/vnd.pgrst.object+json', 'rpc_numbers?n=1'), [200, 1, 'application/vnd.pgrst.object+json'])
+  assert.deepEqual(await accepted('text/csv'), [406, 'PGRST107', 'application/json'])
+  assert.deepEqual((await as('a').rpc('rpc_films').csv()).error.code, 'PGRST107')
+})
+
+test('a preference that is not known is passed over, unless handling is strict', async () => {
+  const preferring = async (prefer) => (await get('rpc_add?a=1&b=1', { headers: { prefer } }))
+  assert.equal((await preferring('params=single-object'))[0], 200)
+  assert.equal((await preferring('handling=strict, count=exact'))[0], 200)
+  const [status, body] = await preferring('handling=strict, params=single-object')
+  assert.deepEqual([status, body.code, body.details], [400, 'PGRST122', 'Invalid preferences: params=single-object'])
+})
+
+test('a profile chooses a schema, public none', async () => {
+  const schema = (name) => as('a').schema(name)
+  assert.equal((await as('a').rpc('rpc_films').limit(1)).data[0].id, 1)
+  assert.equal((await schema('other').rpc('rpc_films')).data, 'of the other schema')
+  assert.equal((await schema('other').rpc('rpc_films', {}, { get: true })).data, 'of the other schema')
+  assert.equal((await as('a').rpc('rpc_elsewhere')).data, 'other')
+  assert.equal((await schema('other').rpc('rpc_add', { a: 1, b: 2 })).error.code, 'PGRST202')
+  const { status, error } = await schema('pg_catalog').rpc('rpc_add', { a: 1, b: 2 })
+  assert.deepEqual([status, error.code, error.message], [406, 'PGRST106', 'Invalid schema: pg_catalog'])
+})
+
+test('one row of a composite, a domain over one, and values have columns or none', async () => {
+  assert.deepEqual((await get('rpc_point?x=4&select=y,twice:x'))[1], { y: 2, twice: 4 })
+  assert.deepEqual((await get('rpc_point?x=eq.4'))[1].code, 'PGRST202')
+  assert.deepEqual((await get('rpc_domain'))[1], { x: 2, y: 3 })
+  assert.deepEqual((await get('rpc_numbers?n=5&limit=2&offset=1'))[1], [2, 3])
+  for (const query of ['rpc_numbers?n=5&select=one', 'rpc_add?a=1&b=2&order=one', 'rpc_numbers?n=5&one=eq.2', 'rpc_nothing?limit=1']) {
+    const [status, body] = await get(query)
+    assert.deepEqual([status, body.code], [400, 'PGRST127'], query)
+    assert.match(body.details, /without columns/)
+  }
+})
+
+test('what cannot be asked of a result is named', async () => {
+  for (const [query, status, code] of [
+    ['select=id::text', 400, 'PGRST127'], ['select=tags->0', 400, 'PGRST127'], ['select=id,other(*)', 400, 'PGRST127'],
+    ['select=id.sum()', 400, 'PGRST127'], ['order=other(id)', 400, 'PGRST127'], ['or=(id.eq.1,id.eq.2)', 400, 'PGRST127'],
+    ['title=fts.cube', 400, 'PGRST127'], ['title=like(any).{a,b}', 400, 'PGRST127'], ['tags->0=eq.x', 400, 'PGRST127'],
+    ['columns=id', 400, 'PGRST127'], [[...Array(16).keys()].map((n) => `id=neq.${n}`).join('&'), 400, 'PGRST127'],
+    ['select=', 200], ['select=,', 400, 'PGRST100'], ['select="id', 400, 'PGRST100'], ['order=', 400, 'PGRST100'], ['order=id.up', 400, 'PGRST127'],
+    ['limit=x', 400, 'PGRST100'], ['limit=1e3', 400, 'PGRST100'], ['limit=-1', 416, 'PGRST103'], ['offset=-1', 416, 'PGRST103'],
+    ['limit=99999999999999999999', 400, 'PGRST100'], ['id=in.1', 400, 'PGRST100'], ['id=in.(1', 400, 'PGRST100'], ['id=is.maybe', 400, 'PGRST100'],
+    ['=eq.1', 400, 'PGRST100'], ['id=eq.x', 400, '22P02'], ['select=none', 400, '42703'], ['none=eq.1', 400, '42703'], ['order=none', 400, '42703']]) {
+    const [got, body] = await get(`rpc_films?${query}`)
+    assert.deepEqual([got, body.code], [status, code], query)
+  }
+  const [status, body] = await post('rpc_films?id=1', '{}')
+  assert.deepEqual([status, body.code], [400, 'PGRST100'])
+})
+
+test('a name or a value of a query is never SQL', async () => {
+  const hostile = ['id"; DROP TABLE rpc_written; --', "x' OR '1'='1", 'id" = 1 OR "id', '$1', '\\', '\u{1f3a5}"', 'found.rpc_unlisted', 'to_json', '%', 'a,b']
+  for (const text of hostile) {
+    const quoted = `"${text.replace(/["\\]/g, '\\$&')}"`
+    for (const query of [`select=${encodeURIComponent(quoted)}`, `order=${encodeURIComponent(quoted)}`, `${encodeURIComponent(quoted)}=eq.1`]) {
+      assert.deepEqual(await get(`rpc_films?${query}`).then(([status, body]) => [status, body.code]), [400, '42703'], query)
+    }
+    for (const value of [`eq.${text}`, `in.(${quoted})`, `like.${text.replace(/[*%]/g, '')}`]) {
+      const [status, body] = await get(`rpc_films?title=${encodeURIComponent(value)}`)
+      assert.ok(status === 200 ? body.length === 0 : body.code === '22025', `${value}: ${status}`)
+    }
+    assert.deepEqual((await get(`rpc_films?select=${encodeURIComponent(`${quoted}:id`)}&limit=1`))[1], [{ [text]: 1 }])
+  }
+  assert.equal((await get('rpc_films?title=eq.%ff%fe'))[0], 400)
+  assert.equal((await get('rpc_films?%ff=x'))[0], 400)
+  assert.deepEqual(await h.sql(`SELECT 1 FROM pg_class WHERE relname = 'rpc_written'`).then((rows) => rows.length), 1)
+})
+
 // ---------------------------------------------------------------- tokens and HTTP
 
 test('who has no good token is told so', async () => {
   const [status, body] = await post('rpc_who', '{}', { token: null })
   assert.deepEqual([status, body.code], [401, 'PGRST302'])
-  const expired = await refused(supabase(notifier.token({ exp: h.inSeconds(-10) })), 'rpc_who', {}, 401, 'PGRST301')
+  const expired = await refused(supabase(notifier.token({ exp: h.inSeconds(-10) })), 'rpc_who', {}, 401, 'PGRST303')
   assert.equal(expired.message, 'JWT expired')
   for (const token of ['nonsense', `${notifier.token()}x`, h.signToken({ role: 'service_role', exp: h.inSeconds(60) }, { secret: 'other' }),
     h.signToken({ role: 'service_role', exp: h.inSeconds(60) }, { secret: notifier.secret, alg: 'none' })]) {
     await refused(supabase(token), 'rpc_who', {}, 401, 'PGRST301')
   }
-  await refused(as('a', 'no_such_role'), 'rpc_who', {}, 400, '22023')
+  await refused(as('a', 'no_such_role'), 'rpc_who', {}, 401, '22023')
+  assert.equal((await post('rpc_who', '{}', { token: null }))[2].get('www-authenticate'), 'Bearer')
   await refused(as('a', 'postgres'), 'rpc_who', {}, 403, '42501')
   await notifier.logged(/rpc.*event=no_role role="?postgres/)
 })
@@ -287,13 +525,10 @@ test('pages of any origin may call', async () => {
 })
 
 test('what is not a call is refused with a reason', async () => {
-  for (const method of ['GET', 'PUT', 'DELETE', 'PATCH']) {
+  for (const method of ['PUT', 'DELETE', 'PATCH']) {
     const [status, body] = await post('rpc_who', undefined, { method })
     assert.deepEqual([status, body.code], [405, 'PGRST101'], method)
   }
-  assert.equal((await as('a').rpc('rpc_who', {}, { head: true })).status, 405)
-  const selected = await as('a').rpc('rpc_set', { n: 3 }).select('i').gt('i', 1)
-  assert.deepEqual([selected.status, selected.error.code], [400, 'PGRST100'])
   assert.equal((await post('rpc_who', ''))[0], 200)
   assert.equal((await post('rpc_who', '{}', { prefix: '/rpc/' }))[0], 200)
   assert.equal((await fetch(`${notifier.httpUrl}/rest/v1/rpc_who`, { method: 'POST', body: '{}' })).status, 404)
