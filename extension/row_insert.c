@@ -23,6 +23,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "tcop/utility.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
@@ -103,6 +104,9 @@ static void
 begin(Insertion *insertion, Relation table, Datum *values, bool *nulls, int ncolumns, bool may_look)
 {
 	TupleTableSlot *slot = table_slot_create(table, NULL);
+
+	/* no plan does it for us */
+	PreventCommandIfReadOnly("INSERT");
 
 	insertion->estate = NULL;
 	insertion->command = GetCurrentCommandId(true);

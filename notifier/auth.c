@@ -287,6 +287,28 @@ trim(struct slice token)
 	return token;
 }
 
+/*
+ * cjose compares all bytes of its digest with the signature, wherever that ends:
+ * one that is too short must not get there.
+ */
+static bool
+is_long_enough(struct slice token, const char *algorithm)
+{
+	static const struct
+	{
+		const char *algorithm;
+		size_t		length; /* of the digest, as base64url */
+	} digests[] = {{"HS256", 43}, {"HS384", 64}, {"HS512", 86}};
+	const char *dot = memrchr(token.data, '.', token.length);
+
+	for (unsigned i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
+	{
+		if (strcmp(algorithm, digests[i].algorithm) == 0)
+			return (size_t) (token.data + token.length - dot - 1) == digests[i].length;
+	}
+	return true;
+}
+
 /* The token as one of our keys has signed it; NULL: it has no such signature. */
 static cjose_jws_t *
 find_signer(const struct auth *auth, struct slice token,
@@ -305,7 +327,7 @@ find_signer(const struct auth *auth, struct slice token,
 			refuse_malformed(refusal);
 			return NULL;
 		}
-		if (cjose_jws_verify(jws, key, NULL))
+		if (is_long_enough(token, header->algorithm) && cjose_jws_verify(jws, key, NULL))
 			return jws;
 		cjose_jws_release(jws);
 		refuse(refusal, "JwtSignatureError", "Failed to validate JWT signature");

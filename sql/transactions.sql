@@ -39,6 +39,12 @@ SELECT epoch, is_new FROM harthio_claim_provider('tx-2', 'alice');
 PREPARE TRANSACTION 'harthio';
 COMMIT PREPARED 'harthio';
 
+-- a transaction that can only read changes nothing
+BEGIN READ ONLY;
+SELECT epoch FROM harthio_claim_provider('tx-read-only', 'alice');
+ROLLBACK;
+SELECT count(*) FROM harthio.assignment WHERE session_id = 'tx-read-only';
+
 -- more sessions in one transaction than the ring can hold
 SELECT count((harthio_claim_provider('tx-many-' || n, 'alice')).epoch) FROM generate_series(1, 200) n;
 SELECT current_setting('harthio.ring_size')::integer < 200 AS more_than_the_ring;
