@@ -183,9 +183,8 @@ on_answer(void *owner, const struct database_answer *answer)
 	}
 }
 
-/* Presence alone is a reason to be here for those who want to hear of it. */
-static bool
-may_listen(const struct channel *channel, const struct database_rights *rights)
+bool
+admission_may_listen(const struct channel *channel, const struct database_rights *rights)
 {
 	return rights->hears_broadcasts || (channel->presence && rights->hears_presence);
 }
@@ -240,7 +239,7 @@ on_policies(void *owner, const struct database_answer *answer)
 	channel->request = NULL;
 	if (answer->verdict == DATABASE_UNAVAILABLE)
 		postpone(channel);
-	else if (answer->verdict != DATABASE_ALLOWED || !may_listen(channel, &answer->rights))
+	else if (answer->verdict != DATABASE_ALLOWED || !admission_may_listen(channel, &answer->rights))
 		forbid_topic(channel);
 	else if (wants_replay &&
 			 (answer->replay == NULL || channel->member.kept_count == HUB_KEPT_MAX))

@@ -15,6 +15,12 @@
  */
 void admission_ask(struct channel *channel);
 
+/*
+ * Is there anything to hear with these rights?  Presence alone is a reason to be
+ * here for those who want to hear of it.
+ */
+bool admission_may_listen(const struct channel *channel, const struct database_rights *rights);
+
 /* Answer a join that has got a channel, and free that. */
 void admission_refuse(struct channel *channel, const char *reason);
 

@@ -277,9 +277,12 @@ bool
 utf8_valid(struct slice text)
 {
 	const char *at = text.data;
-	const char *end = text.data + text.length;
+	const char *end;
 
+	if (text.length == 0)
+		return true;
+	end = text.data + text.length;
 	while (at != NULL && at < end)
 		at = (unsigned char) *at < 0x80 ? at + 1 : scan_multibyte(at, end);
-	return at != NULL || text.length == 0;
+	return at != NULL;
 }

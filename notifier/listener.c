@@ -279,27 +279,39 @@ take_result(struct listener *listener, const PGresult *result)
 	}
 }
 
-/* Either a state, or the order to look at all of them, or at messages. */
+enum listener_order
+listener_read_order(const char *payload)
+{
+	json_t			   *object = json_loads(payload, 0, NULL);
+	enum listener_order order = LISTENER_NO_ORDER;
+
+	if (json_is_true(json_object_get(object, "resync")))
+		order = LISTENER_RESYNC;
+	else if (json_is_true(json_object_get(object, "messages")))
+		order = LISTENER_MESSAGES;
+	json_decref(object);
+	return order;
+}
+
+/* What is no state is an order. */
 static void
 take_notification(struct listener *listener, const char *payload)
 {
-	json_t *object;
-
 	if (hub_try_state(listener->hub, slice_text(payload)))
 		return;
-	object = json_loads(payload, 0, NULL);
-	if (json_is_true(json_object_get(object, "resync")))
+	switch (listener_read_order(payload))
 	{
-		listener->resync_wanted = true;
-		listener->find_wanted = true;
+		case LISTENER_RESYNC:
+			listener->resync_wanted = true;
+			listener->find_wanted = true;
+			break;
+		case LISTENER_MESSAGES:
+			listener->read_wanted = listener->read_wanted || listener->feed.here;
+			listener->find_wanted = listener->find_wanted || !listener->feed.here;
+			break;
+		default:
+			log_warning("hub", "event=not_a_state bytes=%zu", strlen(payload));
 	}
-	else if (!json_is_true(json_object_get(object, "messages")))
-		log_warning("hub", "event=not_a_state bytes=%zu", strlen(payload));
-	else if (listener->feed.here)
-		listener->read_wanted = true;
-	else
-		listener->find_wanted = true;
-	json_decref(object);
 	if (listener->state == LISTENER_IDLE)
 		ask_next(listener);
 }

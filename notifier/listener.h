@@ -16,6 +16,16 @@
 
 struct listener;
 
+/* What a notification orders that is not the state of a session. */
+enum listener_order
+{
+	LISTENER_NO_ORDER,
+	LISTENER_RESYNC,  /* look at all states again, and whether there are messages */
+	LISTENER_MESSAGES /* there may be new messages */
+};
+
+enum listener_order listener_read_order(const char *payload);
+
 /*
  * The setup, the hub and the limits must live as long; messages with a payload
  * that is over the limit are dropped.

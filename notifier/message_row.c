@@ -32,11 +32,14 @@ check(const struct message_row *message, uint64_t payload_max)
 {
 	const struct phoenix_broadcast *broadcast = &message->broadcast;
 
+	if (broadcast->event.data == NULL || broadcast->payload.data == NULL)
+		return "it has no event or no payload";
 	if (broadcast->event.length > PHOENIX_NAME_MAX)
 		return "the event is too long";
 	if (broadcast->payload.length > payload_max)
 		return "the payload is larger than --max-payload-bytes";
 	if (!utf8_valid(message->topic) || !utf8_valid(broadcast->event) ||
+		!utf8_valid(broadcast->id) ||
 		(!broadcast->opaque && !utf8_valid(broadcast->payload)))
 		return "it is not UTF-8";
 	return NULL;

@@ -22,9 +22,6 @@
 #include "rpc_filter.h"
 #include "rpc_statement.h"
 
-#define GATEWAY_PREFIX "/rest/v1"
-#define RPC_PREFIX	   "/rpc/"
-
 #define ANONYMOUS_ROLE		"anon"
 #define CATALOG_MIN_AGE_MS	1000
 #define ANSWER_PATIENCE_MS	5000
@@ -73,23 +70,12 @@ static const char reading_prologue[] =
 
 static void look_up(struct rpc_call *call);
 
-/* The path without the prefix that Supabase's gateway would take away. */
-static bool
-function_name(const char *path, struct slice *name)
-{
-	struct slice whole = slice_text(path);
-	struct slice rest;
-
-	return slice_after(slice_after(whole, SLICE(GATEWAY_PREFIX), &rest) ? rest : whole,
-					   SLICE(RPC_PREFIX), name);
-}
-
 bool
 rpc_wants(const char *path)
 {
 	struct slice name;
 
-	return function_name(path, &name);
+	return rpc_query_function(path, &name);
 }
 
 static void
@@ -597,7 +583,7 @@ start_call(struct http_request *request)
 	struct rpc_call *call = memory_new(sizeof(*call));
 	struct slice	 name = {0};
 
-	function_name(request->path, &name);
+	rpc_query_function(request->path, &name);
 	call->rpc = request->loop->rpc;
 	call->request = request;
 	call->name = name.data;

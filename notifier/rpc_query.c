@@ -10,10 +10,24 @@
 #include "memory.h"
 #include "rpc_filter.h"
 
+#define GATEWAY_PREFIX "/rest/v1"
+#define RPC_PREFIX	   "/rpc/"
+
 #define DIGITS_MAX 15
 
 /* Of the gateway, and not about the result. */
 #define API_KEY "apikey"
+
+/* The path without the prefix that Supabase's gateway would take away. */
+bool
+rpc_query_function(const char *path, struct slice *name)
+{
+	struct slice whole = slice_text(path);
+	struct slice rest;
+
+	return slice_after(slice_after(whole, SLICE(GATEWAY_PREFIX), &rest) ? rest : whole,
+					   SLICE(RPC_PREFIX), name);
+}
 
 struct reader
 {

@@ -42,6 +42,9 @@ struct rpc_query
 	struct rpc_problem problem;
 };
 
+/* The function that a path names, which may be none; false: the path is not ours. */
+bool rpc_query_function(const char *path, struct slice *name);
+
 /*
  * False: "problem" says why.  Free it in any case.  In a GET or a HEAD, what is
  * not about the result is an argument of the function.

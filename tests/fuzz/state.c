@@ -1,14 +1,19 @@
 /*
  * state.c
  *		What the database notifies, a line each: states of one session or of
- *		another, or anything else.
+ *		another, orders to look again, or anything else.
  *
  * The order of states is a total one, and a hub keeps the newest of them,
  * whatever the order in which they come.
  */
+#include <stdlib.h>
+
 #include "fuzz.h"
 #include "hub.h"
+#include "json_scan.h"
+#include "listener.h"
 #include "log.h"
+#include "memory.h"
 #include "session_state.h"
 
 #define STATES_MAX 6
@@ -121,6 +126,43 @@ check_hub(const struct session_state *states, size_t count)
 	hub_free(&hub);
 }
 
+/* The value that counts of a member: the last one of this name. */
+static struct slice
+member(struct slice text, struct slice name)
+{
+	struct json_scan scan = json_scan_start(text);
+	struct slice	 found = {0};
+	struct slice	 key;
+	struct slice	 value;
+	bool			 first = true;
+
+	if (json_scan_accept(&scan, '{'))
+	{
+		while (json_scan_member(&scan, &first, &key, &value))
+			found = slice_equal(key, name) ? value : found;
+	}
+	return found;
+}
+
+/* An order is an object that says "true"; by a reader that knows no escaped keys. */
+static void
+check_order_of(const char *line)
+{
+	const struct slice		  text = slice_text(line);
+	const enum listener_order order = listener_read_order(line);
+	enum listener_order		  wanted = LISTENER_NO_ORDER;
+
+	CHECK(order == LISTENER_NO_ORDER || json_scan_valid(text));
+	if (memchr(text.data, '\\', text.length) != NULL)
+		return;
+	if (slice_equal(member(text, SLICE("\"resync\"")), SLICE("true")))
+		wanted = LISTENER_RESYNC;
+	else if (slice_equal(member(text, SLICE("\"messages\"")), SLICE("true")))
+		wanted = LISTENER_MESSAGES;
+	/* jansson refuses some numbers and depths that are JSON */
+	CHECK(order == wanted || (order == LISTENER_NO_ORDER && fuzz_json(text, NULL) == NULL));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -135,7 +177,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* libpq gives what ends at a NUL */
 		line.length = strnlen(line.data, line.length);
 		if (!session_state_parse(line, &states[count]))
+		{
+			char *text = memory_copy(line.data, line.length);
+
+			check_order_of(text);
+			free(text);
 			continue;
+		}
 		check_state(line, &states[count]);
 		count++;
 	}
