@@ -19,7 +19,7 @@
 #define CORS_MAX_BYTES	 512
 
 /* What a page may read of an answer, besides what it always may. */
-#define EXPOSED "content-range, retry-after"
+#define EXPOSED "content-range, retry-after, x-rate-limit, x-rate-limit-remaining, x-rate-rolling"
 
 /* A header's value, to be freed; NULL if it is missing, empty or too long. */
 static char *

@@ -4,6 +4,7 @@
  */
 #include "limiter.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "memory.h"
@@ -110,6 +111,31 @@ take_from_all(struct limiter_totals *totals, enum rate_kind kind, uint64_t per_s
 	return good;
 }
 
+static uint64_t
+total_of(const struct limits *limits, enum rate_kind kind)
+{
+	const uint64_t all[RATE_COUNT] = {limits->total_joins, limits->total_messages,
+									  limits->total_presence_calls};
+
+	return all[kind];
+}
+
+bool
+limiter_budget(struct limiter *limiter, enum rate_kind kind, uint64_t now,
+			   uint64_t *used, uint64_t *per_second)
+{
+	struct rate *rate = &limiter->totals->rates[kind];
+
+	*per_second = total_of(&limiter->limits, kind);
+	if (*per_second == 0)
+		return false;
+	uv_mutex_lock(&limiter->totals->lock);
+	leak(rate, *per_second, now);
+	*used = (uint64_t) ceil(rate->level);
+	uv_mutex_unlock(&limiter->totals->lock);
+	return true;
+}
+
 bool
 limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 			 enum rate_kind kind, uint64_t count, uint64_t now)
@@ -117,11 +143,9 @@ limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 	const struct limits *limits = &limiter->limits;
 	const uint64_t		 each[RATE_COUNT] = {limits->joins, limits->messages,
 											 limits->presence_calls};
-	const uint64_t		 all[RATE_COUNT] = {limits->total_joins, limits->total_messages,
-											limits->total_presence_calls};
 
 	if ((own != NULL && !has_room(&own[kind], each[kind], count, now)) ||
-		!take_from_all(limiter->totals, kind, all[kind], count, now))
+		!take_from_all(limiter->totals, kind, total_of(limits, kind), count, now))
 		return false;
 	if (own != NULL)
 		own[kind].level += (double) count;

@@ -99,6 +99,13 @@ const char *limit_name(enum limit limit);
 bool limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 				  enum rate_kind kind, uint64_t count, uint64_t now);
 
+/*
+ * How much of a budget of all connections together is used now, and of how much
+ * in a second; false: it has no limit.
+ */
+bool limiter_budget(struct limiter *limiter, enum rate_kind kind, uint64_t now,
+					uint64_t *used, uint64_t *per_second);
+
 /* One more of this name; NULL if there are "most" already (0: no limit). */
 struct tally *tally_enter(struct tallies *tallies, struct slice name, uint64_t most);
 void		  tally_leave(struct tallies *tallies, struct tally *tally);

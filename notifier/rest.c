@@ -7,6 +7,7 @@
  */
 #include "rest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "auth.h"
@@ -235,6 +236,30 @@ read_messages(struct rest_job *job)
 	return status == 0;
 }
 
+static void
+add_number(struct http_request *request, const char *name, uint64_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long) number);
+	http_add_header(request, name, text);
+}
+
+/* What is left of the budget, as Supabase tells it; nothing is told of no limit. */
+static void
+add_budget(struct http_request *request)
+{
+	struct loop *loop = request->loop;
+	uint64_t	 used;
+	uint64_t	 limit;
+
+	if (!limiter_budget(&loop->limiter, RATE_MESSAGES, uv_now(&loop->uv), &used, &limit))
+		return;
+	add_number(request, "x-rate-limit:", limit);
+	add_number(request, "x-rate-rolling:", used);
+	add_number(request, "x-rate-limit-remaining:", used < limit ? limit - used : 0);
+}
+
 /* Too much at once?  Then that was answered. */
 static bool
 is_too_much(const struct rest_job *job)
@@ -247,6 +272,7 @@ is_too_much(const struct rest_job *job)
 	else if (!limiter_take(&loop->limiter, NULL, RATE_MESSAGES, job->messages.count,
 						   uv_now(&loop->uv)))
 		wrong = "You have exceeded your rate limit";
+	add_budget(job->request);
 	if (wrong == NULL)
 		return false;
 	loop->limiter.refused[LIMIT_MESSAGES]++;

@@ -306,7 +306,7 @@ export class RawClient {
   static async connect(notifier, { vsn = '2.0.0', apikey, path: where = '/realtime/v1/websocket', options } = {}) {
     const query = new URLSearchParams()
     if (apikey !== undefined) query.set('apikey', apikey)
-    if (vsn !== undefined) query.set('vsn', vsn)
+    if (vsn !== null) query.set('vsn', vsn)
     const raw = new RawClient()
     raw.frames = []
     raw.ws = new WebSocket(`${notifier.wsUrl}${where}?${query}`, options)

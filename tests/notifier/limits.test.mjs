@@ -103,6 +103,34 @@ test('messages per second in all', async () => {
   assert.ok(ok >= 100 && ok < 200, `${ok}`)
 })
 
+test('heartbeats are answered whatever the rates, or the client would leave', async () => {
+  const { raw } = await limited('--max-messages', '1', '--max-total-messages', '1')
+  const client = await raw()
+  const topic = newTopic()
+  await client.join(topic)
+  const tally = await flood(client, 100, (ref) => client.send('1', ref, topic, 'nonsense', {}))
+  assert.ok(tally['Too many messages per second'] > 0)
+  for (let i = 0; i < 50; i++) await client.heartbeat()
+})
+
+test('a broadcast by HTTP is told what is left of the rate, if there is one', async () => {
+  const post = async (notifier, messages) => {
+    const response = await fetch(`${notifier.httpUrl}/api/broadcast`, { method: 'POST',
+      headers: { authorization: `Bearer ${notifier.token()}` }, body: JSON.stringify({ messages }) })
+    const number = (name) => response.headers.has(name) ? Number(response.headers.get(name)) : undefined
+    return [response.status, number('x-rate-limit'), number('x-rate-rolling'), number('x-rate-limit-remaining')]
+  }
+  const messages = (count) => Array(count).fill({ topic: 'room', event: 'e', payload: {} })
+  const { notifier } = await limited('--max-total-messages', '20')
+  const [status, limit, used, left] = await post(notifier, messages(12))
+  assert.deepEqual([status, limit, used, left], [202, 20, 12, 8])
+  const [refusedStatus, , usedThen] = await post(notifier, messages(40))
+  assert.equal(refusedStatus, 429)
+  assert.ok(usedThen <= 12)
+  const free = await limited()
+  assert.deepEqual(await post(free.notifier, messages(1)), [202, undefined, undefined, undefined])
+})
+
 test('joins per second of one connection and in all', async () => {
   const one = await limited('--max-joins', '20', '--max-channels', '1000')
   const client = await one.raw()

@@ -146,6 +146,25 @@ test('null refs are echoed as null, in both serializers', async () => {
   assert.deepEqual(await one.frame('the end', (f) => f.event === 'phx_close'), { ref: null, topic, event: 'phx_close', payload: {} })
 })
 
+test('without a vsn it is 1.0.0, and what else is in the query means nothing', async () => {
+  for (const more of ['', '&log_level=info&foo=b%20r&eventsPerSecond=10', '&log_level=nonsense']) {
+    const client = await raw({ vsn: null, path: `/socket/websocket?apikey=${notifier.token()}${more}&x=` })
+    client.ws.send(JSON.stringify({ topic: 'phoenix', event: 'heartbeat', payload: {}, ref: '1' }))
+    assert.deepEqual(await client.frame('the answer', (f) => f.ref === '1'),
+      { ref: '1', topic: 'phoenix', event: 'phx_reply', payload: { status: 'ok', response: {} } })
+  }
+})
+
+test('the state of a topic comes after each join, also the second', async () => {
+  const client = await raw()
+  const topic = newTopic()
+  for (const ref of ['1', '2', '3']) {
+    assert.equal((await client.join(topic, { config: { presence: { key: 'k', enabled: true } } }, ref)).status, 'ok')
+    const state = await client.frame('the state', (f) => f[3] === 'presence_state')
+    assert.deepEqual([state[0], state[4]], [ref, {}])
+  }
+})
+
 test('at a restart each channel is told that it is the server who ends', async () => {
   const own = await h.Notifier.start()
   h.closing({ close: () => own.process.kill('SIGKILL') })

@@ -238,7 +238,7 @@ test('pages of any origin may ask', async () => {
       'access-control-request-headers': 'authorization,apikey,x-my-own' } })
   assert.equal(response.status, 204)
   assert.equal(response.headers.get('access-control-allow-origin'), '*')
-  assert.equal(response.headers.get('access-control-allow-methods'), 'POST, GET, OPTIONS')
+  assert.equal(response.headers.get('access-control-allow-methods'), 'POST, GET, HEAD, OPTIONS')
   assert.equal(response.headers.get('access-control-allow-headers'), 'authorization,apikey,x-my-own')
   const plain = await fetch(`${notifier.httpUrl}/api/broadcast`, { method: 'OPTIONS' })
   assert.equal(plain.headers.get('access-control-allow-headers'), 'authorization, apikey, content-type, x-client-info')
