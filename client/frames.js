@@ -1,5 +1,5 @@
 /**
- * frames.js: what has arrived from each peer, counted.
+ * frames.js: what has arrived from each peer, and what our camera gives, counted.
  *
  * From getStats(), by the track's id.  Of a provider that hides its connections
  * a video element that nobody sees counts the frames.
@@ -7,27 +7,10 @@
 
 /** @typedef {import('./watch.js').Arrived} Arrived */
 
-/**
- * Frames decoded and audio packets of each track.
- *
- * @param {RTCPeerConnection[]} connections
- * @returns {Promise<Map<string, Arrived>>}
- */
-async function arrivedByTrack(connections) {
-  const counted = new Map()
-  const reports = await Promise.all(connections.map((each) => each.getStats().catch(() => new Map())))
-  for (const report of reports) {
-    for (const stats of report.values()) {
-      if (stats.type !== 'inbound-rtp') continue
-      const frames = stats.framesDecoded ?? 0
-      const sounds = stats.kind === 'audio' ? stats.packetsReceived ?? 0 : 0
-      counted.set(stats.trackIdentifier, { frames, sounds })
-    }
-  }
-  return counted
-}
-
 export class FrameCounter {
+  /** @type {number | undefined} frames that what we send was made of; undefined if the browser does not say */
+  captured
+
   /** @type {WeakMap<MediaStream, HTMLVideoElement>} */
   #elements = new WeakMap()
 
@@ -37,12 +20,33 @@ export class FrameCounter {
    * @returns {Promise<Map<string, Arrived>>}
    */
   async count(connections, streams) {
-    const byTrack = await arrivedByTrack(connections)
+    const byTrack = await this.#read(connections)
     const arrived = new Map()
     for (const [peerId, stream] of streams) {
       arrived.set(peerId, connections.length > 0 ? sum(stream, byTrack) : this.#played(stream))
     }
     return arrived
+  }
+
+  /**
+   * Frames decoded and audio packets of each track.
+   *
+   * @param {RTCPeerConnection[]} connections
+   */
+  async #read(connections) {
+    /** @type {Map<string, Arrived>} */
+    const byTrack = new Map()
+    this.captured = undefined
+    const reports = await Promise.all(connections.map((each) => each.getStats().catch(() => new Map())))
+    for (const stats of reports.flatMap((report) => [...report.values()])) {
+      if (stats.type === 'inbound-rtp') {
+        const sounds = stats.kind === 'audio' ? stats.packetsReceived ?? 0 : 0
+        byTrack.set(stats.trackIdentifier, { frames: stats.framesDecoded ?? 0, sounds })
+      } else if (stats.type === 'media-source' && stats.frames !== undefined) {
+        this.captured = (this.captured ?? 0) + stats.frames
+      }
+    }
+    return byTrack
   }
 
   /** @param {MediaStream} stream */

@@ -189,6 +189,11 @@ export class Leg {
     return !this.over && [...this.findings.values()].includes('fine')
   }
 
+  /** Frames that our camera has given for it, as far as is known. */
+  get captured() {
+    return this.#frames.captured
+  }
+
   /** Has what is to come from everybody begun to come? */
   isComplete() {
     return this.companions().every(({ peerId }) => this.watches.get(peerId)?.began)

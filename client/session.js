@@ -22,6 +22,9 @@ import { FunctionError, call, callOnce, isTransient, pause } from './rpc.js'
 const LOOK_SOON_MS = 100
 const LOOK_MS = 500
 
+/** A camera that gives no frame for so long is as good as off. */
+const CAMERA_MS = 2000
+
 const QUALITY_MS = 5000
 
 /** The old pictures go a moment after the new ones have come: the others may be a little later. */
@@ -73,6 +76,8 @@ export class Session extends EventTarget {
   #device
   #orientation = ''
   #muted = { audio: false, video: false }
+  /** What our camera has given so far, and since when it gives nothing. */
+  #camera = { frames: -1, at: 0, still: false }
 
   /** @type {any} the newest state that came before the claim's answer */
   #early
@@ -204,9 +209,25 @@ export class Session extends EventTarget {
     for (const track of this.#media.getVideoTracks()) track.enabled = !video
     this.#channel?.present({
       audio: this.#media.getAudioTracks().some(sends),
-      video: this.#media.getVideoTracks().some(sends),
+      video: this.#media.getVideoTracks().some(sends) && !this.#camera.still,
       frameRate: Math.round(this.#media.getVideoTracks()[0]?.getSettings().frameRate ?? 0),
     })
+  }
+
+  /**
+   * Frames that were never made are missed by the others and no provider lost
+   * them: a page in the background may stop to draw, a camera may be taken away.
+   *
+   * @param {number | undefined} frames
+   */
+  #watchCamera(frames) {
+    if (frames === undefined) return
+    const now = performance.now()
+    if (frames !== this.#camera.frames) Object.assign(this.#camera, { frames, at: now })
+    const still = now - this.#camera.at > CAMERA_MS
+    if (still === this.#camera.still) return
+    this.#camera.still = still
+    this.#presentMedia()
   }
 
   // ------------------------------------------------------------------ where the session is
@@ -352,6 +373,7 @@ export class Session extends EventTarget {
     const began = new Set([...leg.watches].filter(([, watch]) => watch.began).map(([peerId]) => peerId))
     const findings = await leg.look()
     if (leg !== this.#leg) return
+    this.#watchCamera(leg.captured)
     for (const [peerId, finding] of findings) {
       if (leg.watches.get(peerId)?.began && !began.has(peerId)) this.#began(leg, peerId)
       if (finding === 'late' || finding === 'stalled') this.#suspect(leg, peerId, finding)

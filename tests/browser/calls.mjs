@@ -3,9 +3,14 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { afterEach } from 'node:test'
 import { promisify } from 'node:util'
 import path from 'node:path'
-import { eventually, newSession, openPage, root, sql, startFiles } from './harness.mjs'
+import { closePage, eventually, newSession, openPage, root, sql, startFiles } from './harness.mjs'
+
+// Tests leave their calls open; a page that nobody needs would slow down the next one.
+const opened = []
+afterEach(() => Promise.all(opened.splice(0).map(closePage)))
 
 export const peerToPeer = { p2p: { adapter: 'p2p' } }
 
@@ -19,9 +24,11 @@ export async function servePages(notifier, providers = peerToPeer) {
   const url = `${files.url}/${path.relative(root, directory)}/`
   return {
     // Opens the page as somebody; `ask` is the query of its URL.
-    open(call, name, { ask = 'picture&join', ...options } = {}) {
+    async open(call, name, { ask = 'picture&join', ...options } = {}) {
       const key = notifier.token({ sub: name })
-      return openPage(`${url}?${ask}#${new URLSearchParams({ call, key })}`, options)
+      const page = await openPage(`${url}?${ask}#${new URLSearchParams({ call, key })}`, options)
+      opened.push(page)
+      return page
     },
     // Two people in a new call, who see each other.
     async call({ ask, names = ['Ada', 'Ben'] } = {}) {

@@ -23,11 +23,11 @@ const args = [
 
 let browser
 
-async function theBrowser() {
-  if (!browser) {
-    browser = chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args })
-    after(async () => (await browser).close())
-  }
+// whichever test opens the first page, the browser is there for the whole file
+after(async () => (await browser)?.close())
+
+function theBrowser() {
+  browser ??= chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args })
   return browser
 }
 

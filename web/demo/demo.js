@@ -16,7 +16,7 @@ const video = (/** @type {string} */ id) => /** @type {HTMLVideoElement} */ (doc
 
 const words = /** @type {Record<string, string>} */ ({
   joining: 'Joining',
-  waiting: 'Waiting for somebody',
+  waiting: 'Nobody else is here yet',
   connecting: 'Connecting',
   connected: 'Connected',
   reconnecting: 'Reconnecting: one moment',
@@ -46,6 +46,10 @@ input('link-text').value = linkTo(settings.call)
 const media = await takeMedia()
 video('my-video').srcObject = media
 cover(byId('me'), settings.name, '')
+if (media.getAudioTracks().length === 0) {
+  byId('toggle-audio').setAttribute('disabled', '')
+  label(byId('toggle-audio'), 'No microphone')
+}
 
 async function takeMedia() {
   if (!query.has('picture')) {
@@ -257,14 +261,21 @@ function toggleMuted(kind) {
   const button = byId(`toggle-${kind}`)
   button.setAttribute('aria-pressed', String(muted[kind]))
   const names = { audio: ['Mute', 'Unmute'], video: ['Stop video', 'Start video'] }
-  const [label] = button.getElementsByTagName('span')
-  label.textContent = names[kind][Number(muted[kind])]
+  label(button, names[kind][Number(muted[kind])])
   byId('me').classList.toggle('off', muted.video)
+}
+
+/**
+ * @param {HTMLElement} button
+ * @param {string} text
+ */
+function label(button, text) {
+  const element = button.querySelector('span') ?? button
+  element.textContent = text
 }
 
 /** @param {HTMLElement} button */
 async function copyLink(button) {
-  const label = button.querySelector('span') ?? button
   const text = linkTo(settings.call)
   try {
     await navigator.clipboard.writeText(text)
@@ -272,8 +283,8 @@ async function copyLink(button) {
     input('link-text').select()
     document.execCommand('copy')
   }
-  label.textContent = 'Copied'
-  setTimeout(() => (label.textContent = 'Copy link'), 2000)
+  label(button, 'Copied')
+  setTimeout(() => label(button, 'Copy link'), 2000)
 }
 
 function tellOrientation() {
