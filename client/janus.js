@@ -3,7 +3,7 @@
  *
  *     providers: { daily: janus({ url: 'wss://sfu.example/janus' }) }
  *
- * One leg sends what we have, and one for each other page receives what it
+ * One handle sends what we have, and one for each other page receives what it
  * has.  A room is made when the first one comes.  Who a feed belongs to is in
  * its display: { peer, participant }; feeds without are not ours.
  *
@@ -12,7 +12,7 @@
  */
 
 import { JanusConnection, JanusError } from './janus_connection.js'
-import { JanusLeg } from './janus_leg.js'
+import { JanusHandle } from './janus_handle.js'
 import { applyRung } from './ladder.js'
 
 /** @typedef {import('./adapter.js').Context} Context */
@@ -53,9 +53,9 @@ class JanusCall {
   #isConnected = false
   /** @type {number | undefined} */
   #rung
-  /** @type {JanusLeg | undefined} */
+  /** @type {JanusHandle | undefined} */
   #publisher
-  /** @type {Map<string, JanusLeg>} by feed */
+  /** @type {Map<string, JanusHandle>} by feed */
   #subscribers = new Map()
   /** @type {Map<string, string>} the feed that a peer has now */
   #feeds = new Map()
@@ -77,7 +77,7 @@ class JanusCall {
   }
 
   connections() {
-    return [this.#publisher, ...this.#subscribers.values()].flatMap((leg) => leg?.peerConnection ?? [])
+    return [this.#publisher, ...this.#subscribers.values()].flatMap((handle) => handle?.peerConnection ?? [])
   }
 
   /** @param {number} rung */
@@ -91,7 +91,7 @@ class JanusCall {
     this.#closed = true
     this.#context.signal.removeEventListener('abort', this.close)
     this.#publisher?.close()
-    for (const leg of this.#subscribers.values()) leg.close()
+    for (const handle of this.#subscribers.values()) handle.close()
     this.#connection.close()
   }
 
@@ -100,58 +100,59 @@ class JanusCall {
   async #enter() {
     if (this.#closed) return
     await this.#connection.open(this.#options.url)
-    const leg = this.#publisher = this.#leg({
+    /** @type {JanusHandle} */
+    const handle = this.#publisher = this.#newHandle({
       restart: () => {
-        leg.peerConnection.restartIce()
-        return leg.offer({ request: 'configure' })
+        handle.peerConnection.restartIce()
+        return handle.offer({ request: 'configure' })
       },
       state: (state) => this.#publisherIs(state),
       hungUp: (reason) => this.#fail('ice-failed', { reason }),
       heard: (data) => this.#heard(data),
     })
-    await leg.attach()
-    const { publishers } = await this.#join(leg)
+    await handle.attach()
+    const { publishers } = await this.#join(handle)
     this.#heard({ publishers })
-    await this.#publish(leg)
+    await this.#publish(handle)
   }
 
   /**
-   * @param {import('./janus_leg.js').LegEvents} events
+   * @param {import('./janus_handle.js').HandleEvents} events
    */
-  #leg(events) {
+  #newHandle(events) {
     if (this.#closed) throw new Error('closed')
-    return new JanusLeg(this.#connection, { iceServers: this.#options.iceServers }, events)
+    return new JanusHandle(this.#connection, { iceServers: this.#options.iceServers }, events)
   }
 
   /**
-   * @param {JanusLeg} leg
+   * @param {JanusHandle} handle
    * @returns {Promise<Message>}
    */
-  async #join(leg) {
+  async #join(handle) {
     const { room, peerId, participantId } = this.#context
     const join = {
       request: 'join', ptype: 'publisher', room,
       display: JSON.stringify({ peer: peerId, participant: participantId }),
     }
     try {
-      return await leg.message(join)
+      return await handle.message(join)
     } catch (error) {
       if (codeOf(error) !== NO_SUCH_ROOM) throw error
     }
-    await leg.message({ request: 'create', room, ...this.#options.create }).catch((error) => {
+    await handle.message({ request: 'create', room, ...this.#options.create }).catch((error) => {
       if (codeOf(error) !== ROOM_EXISTS) throw error // somebody else came first
     })
-    return leg.message(join)
+    return handle.message(join)
   }
 
-  /** @param {JanusLeg} leg */
-  async #publish(leg) {
+  /** @param {JanusHandle} handle */
+  async #publish(handle) {
     const { media } = this.#context
     for (const track of media.getTracks()) {
-      leg.peerConnection.addTransceiver(track, { direction: 'sendonly', streams: [media] })
+      handle.peerConnection.addTransceiver(track, { direction: 'sendonly', streams: [media] })
     }
     if (media.getTracks().length === 0) this.#connected()
-    else await leg.offer({ request: 'publish' })
+    else await handle.offer({ request: 'publish' })
   }
 
   /** @param {RTCPeerConnectionState} state */
@@ -188,32 +189,33 @@ class JanusCall {
    */
   async #subscribe(feed, { peer, participant }) {
     if (this.#subscribers.has(feed)) return
-    const leg = this.#leg({
-      restart: () => leg.message({ request: 'configure', restart: true }),
+    /** @type {JanusHandle} */
+    const handle = this.#newHandle({
+      restart: () => handle.message({ request: 'configure', restart: true }),
       state: (state) => state === 'failed' && this.#fail('ice-failed', { peer }),
     })
-    this.#subscribers.set(feed, leg)
+    this.#subscribers.set(feed, handle)
     this.#feeds.set(peer, feed)
     try {
-      await leg.attach()
-      await leg.message({
+      await handle.attach()
+      await handle.message({
         request: 'join', ptype: 'subscriber', room: this.#context.room, streams: [{ feed }], autoupdate: false,
       })
     } catch (error) {
-      if (this.#subscribers.get(feed) !== leg) return // it has left meanwhile
+      if (this.#subscribers.get(feed) !== handle) return // it has left meanwhile
       if (codeOf(error) === NO_SUCH_FEED) return this.#drop(feed)
       throw error
     }
-    if (this.#closed || this.#subscribers.get(feed) !== leg) return
-    const tracks = leg.peerConnection.getReceivers().map(({ track }) => track)
+    if (this.#closed || this.#subscribers.get(feed) !== handle) return
+    const tracks = handle.peerConnection.getReceivers().map(({ track }) => track)
     this.#context.remoteStream(peer, participant, new MediaStream(tracks))
   }
 
   /** @param {string} feed */
   #drop(feed) {
-    const leg = this.#subscribers.get(feed)
-    if (this.#closed || !leg) return
-    leg.close()
+    const handle = this.#subscribers.get(feed)
+    if (this.#closed || !handle) return
+    handle.close()
     this.#subscribers.delete(feed)
     for (const [peer, current] of this.#feeds) {
       if (current !== feed) continue // it has come back with another one

@@ -2,12 +2,12 @@
 
 import { journal, noted } from './harness.mjs'
 
-// Opens the adapter that `make` of client/`file` makes of `options`.  What it
-// tells is noted: connected, remote-stream, remote-gone, failed; streams are
+// Opens the adapter that `make` of client/`file` makes of `options`, or of the
+// page's global variable of that name.  What it tells is noted: connected, remote-stream, remote-gone, failed; streams are
 // shown under the name of their peer.
 export function openAdapter(page, file, make, options, { room, peerId, tracks = { video: true, audio: true } }) {
   return page.evaluate(async ([file, make, options, room, peerId, tracks]) => {
-    const adapter = (await import(`/client/${file}`))[make](options)
+    const adapter = (await import(`/client/${file}`))[make](typeof options === 'string' ? window[options] : options)
     const media = tracks ? await navigator.mediaDevices.getUserMedia(tracks) : new MediaStream()
     window.aborter = new AbortController()
     window.adapterCall = adapter.open({

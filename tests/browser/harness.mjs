@@ -4,9 +4,9 @@
 //
 // Run by tests/browser/run, which makes the network namespace and the cluster.
 
-import { after } from 'node:test'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
+import { atEnd } from './ending.mjs'
 import { eventually, root } from '../notifier/harness.mjs'
 
 export { eventually, newSession, root, sql } from '../notifier/harness.mjs'
@@ -24,7 +24,7 @@ const args = [
 let browser
 
 // whichever test opens the first page, the browser is there for the whole file
-after(async () => (await browser)?.close())
+atEnd(async () => (await browser)?.close())
 
 function theBrowser() {
   browser ??= chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args })

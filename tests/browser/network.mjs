@@ -2,9 +2,9 @@
 // goes over loopback; signalling is TCP, media is UDP, and that of Janus has
 // ports of its own.  Each of these is undone when the file is done.
 
-import { after } from 'node:test'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { atEnd } from './ending.mjs'
 import { eventually } from '../notifier/harness.mjs'
 
 const run = promisify(execFile)
@@ -21,7 +21,7 @@ async function dropping(name, ...matches) {
     `add chain ${table} input { type filter hook input priority 0; policy accept; }`,
     ...matches.map((match) => `add rule ${table} input ${match} drop`))
   const undo = () => nft(`add table ${table}`, `delete table ${table}`)
-  after(undo)
+  atEnd(undo)
   return undo
 }
 
@@ -82,6 +82,6 @@ export async function throttle(kbit, page) {
       'match', 'ip', 'protocol', '17', '0xff',
       ...(port ? ['match', 'ip', 'sport', String(port), '0xffff'] : []), 'flowid', '1:2')
   }
-  after(undo)
+  atEnd(undo)
   return undo
 }

@@ -1,12 +1,12 @@
 // The servers of a test file, each ended when the file is done: the notifier,
 // Janus, the cluster that tests/browser/run started, and the tree over HTTP.
 
-import { after } from 'node:test'
 import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
 import { readFile, mkdtemp, rm } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import path from 'node:path'
+import { atEnd } from './ending.mjs'
 import { Notifier, eventually, restartCluster, root } from '../notifier/harness.mjs'
 
 const run = promisify(execFile)
@@ -37,7 +37,7 @@ export async function startNotifier({ args = [], ...options } = {}) {
     server.current = await Notifier.start(again)
     running = true
   }
-  after(() => server.stop())
+  atEnd(() => server.stop())
   return server
 }
 
@@ -56,7 +56,7 @@ export async function startJanus() {
 
   await script('start')
   const [, url] = /JANUS_URL=(.*)/.exec(await readFile(path.join(dir, 'env'), 'utf8'))
-  after(async () => {
+  atEnd(async () => {
     await script('stop')
     await rm(dir, { recursive: true })
   })
@@ -92,7 +92,7 @@ export async function startFiles() {
   await eventually('a port for files', () => new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve(true))
   }))
-  after(() => {
+  atEnd(() => {
     server.closeAllConnections()
     server.close()
   })

@@ -1,8 +1,8 @@
 /**
- * janus_leg.js: one RTCPeerConnection between this page and Janus, and the
+ * janus_handle.js: one RTCPeerConnection between this page and Janus, and the
  * handle that it belongs to.
  *
- * An offer of Janus is answered wherever it comes from.  A leg whose ICE is
+ * An offer of Janus is answered wherever it comes from.  A handle whose ICE is
  * interrupted is restarted; whether it is worth going on when that fails too
  * is for the caller to judge.
  */
@@ -11,14 +11,14 @@
 /** @typedef {import('./janus_connection.js').Message} Message */
 
 /**
- * @typedef {object} LegEvents
+ * @typedef {object} HandleEvents
  * @property {(state: RTCPeerConnectionState) => void} state
  * @property {() => Promise<unknown>} restart              asks for ICE anew
  * @property {(reason: string) => void} [hungUp]           Janus let go of it
  * @property {(data: Message) => void} [heard]             what VideoRoom says
  */
 
-export class JanusLeg {
+export class JanusHandle {
   #connection
   #events
   /** @type {number | undefined} */
@@ -30,7 +30,7 @@ export class JanusLeg {
   /**
    * @param {JanusConnection} connection
    * @param {RTCConfiguration} configuration
-   * @param {LegEvents} events
+   * @param {HandleEvents} events
    */
   constructor(connection, configuration, events) {
     this.#connection = connection
