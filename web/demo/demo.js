@@ -2,7 +2,8 @@
  * demo.js: a call page on client/harthio.js.
  *
  * Two tabs of it with the same link are a call.  `?picture` takes a drawn
- * picture instead of the camera, `?join` joins without being asked to.
+ * picture instead of the camera (`?picture=360`: of so many lines), `?join` joins
+ * without being asked to.
  */
 
 import { joinSession, p2p } from './client/harthio.js'
@@ -62,7 +63,7 @@ async function takeMedia() {
       byId('media-hint').textContent = 'No camera? No matter: the others see a drawn picture.'
     }
   }
-  return drawnPicture(settings.name)
+  return drawnPicture(settings.name, Number(query.get('picture')) || undefined)
 }
 
 /** @param {string[]} names */

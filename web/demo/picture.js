@@ -7,12 +7,15 @@ const HEIGHT = 720
 const FRAMES_PER_SECOND = 24
 
 /**
- * @param {string} name  whose picture it is: gives the initial and the colour
+ * @param {string} name    whose picture it is: gives the initial and the colour
+ * @param {number} [lines]
  * @returns {MediaStream}
  */
-export function drawnPicture(name) {
-  const canvas = Object.assign(document.createElement('canvas'), { width: WIDTH, height: HEIGHT })
+export function drawnPicture(name, lines = HEIGHT) {
+  const scale = lines / HEIGHT
+  const canvas = Object.assign(document.createElement('canvas'), { width: WIDTH * scale, height: lines })
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }))
+  context.scale(scale, scale)
   const hue = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7)
   const stream = canvas.captureStream(FRAMES_PER_SECOND)
   const [track] = stream.getVideoTracks()

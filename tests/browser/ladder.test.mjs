@@ -1,0 +1,35 @@
+// Does everybody send a smaller picture when one connection is bad, and the
+// large one again when it is good?  A rung is left upwards after 20 seconds at
+// the earliest, so this takes its time.
+
+import test, { before } from 'node:test'
+import assert from 'node:assert/strict'
+import { eventually, startNotifier, throttle } from './harness.mjs'
+import { enableOnly, epochsOf, seeEachOther, servePages } from './calls.mjs'
+
+const notifier = await startNotifier()
+const demo = await servePages(notifier)
+before(() => enableOnly('p2p'))
+
+const rungOf = (page) => page.evaluate(() => session.rung)
+const linesSeen = (page) => page.evaluate(() => document.querySelector('#remotes video').videoHeight)
+const onAll = async (pages, look, wanted) => (await Promise.all(pages.map(look))).every(wanted)
+
+test('one throttled uplink leads both down to 240 lines, and both come back up', async () => {
+  const { call, pages } = await demo.call({ ask: 'picture=480&join' })
+  const rungs = []
+  await pages[1].exposeFunction('noteRung', (rung) => rungs.push(rung))
+  await pages[1].evaluate(() => session.addEventListener('quality', ({ detail }) => detail.level ?? noteRung(detail.rung)))
+
+  const end = await throttle(100, pages[0])
+  await eventually('both are at 240', () => onAll(pages, rungOf, (rung) => rung === 240), 90000)
+  await eventually('both see 240 lines at most', () => onAll(pages, linesSeen, (lines) => lines > 0 && lines <= 240))
+
+  await end()
+  await eventually('both are at 720', () => onAll(pages, rungOf, (rung) => rung === 720), 180000)
+  await eventually('both see 480 lines', () => onAll(pages, linesSeen, (lines) => lines === 480))
+  await seeEachOther(pages)
+
+  assert.deepEqual(rungs.slice(rungs.indexOf(240)), [240, 360, 480, 720])
+  assert.deepEqual((await epochsOf(call)).map(({ epoch }) => epoch), [1])
+})
