@@ -15,7 +15,7 @@ const rungOf = (page) => page.evaluate(() => session.rung)
 const linesSeen = (page) => page.evaluate(() => document.querySelector('#remotes video').videoHeight)
 const onAll = async (pages, look, wanted) => (await Promise.all(pages.map(look))).every(wanted)
 
-test('one throttled uplink leads both down to 240 lines, and both come back up', async () => {
+test('one throttled uplink leads both down to 240 lines, and both come back up', { timeout: 300000 }, async () => {
   const { call, pages } = await demo.call({ ask: 'picture=480&join' })
   const rungs = []
   await pages[1].exposeFunction('noteRung', (rung) => rungs.push(rung))
