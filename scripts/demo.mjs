@@ -2,23 +2,16 @@
 // reports that it failed, both are moved, and a subscriber hears of it.
 //
 //   node scripts/demo.mjs NOTIFIER_URL JWT_SECRET     (with PGHOST, PGPORT ...)
-import { createHmac } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import WebSocket from 'ws'
 import { createClient } from '@supabase/supabase-js'
+import { signToken } from './token.mjs'
 
 const [url, secret] = process.argv.slice(2)
 const sessionId = 'demo'
 
-function token(claims) {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({
-    ...claims,
-    exp: Math.floor(Date.now() / 1000) + 24 * 3600,
-  })}`
-  return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`
-}
+const token = (claims) => signToken(secret, claims)
 
 const database = new pg.Client()
 await database.connect()
