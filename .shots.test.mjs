@@ -1,7 +1,7 @@
 import test, { before } from 'node:test'
-import { startNotifier, newSession, eventually, openPage } from './tests/browser/harness.mjs'
-import { enableOnly, servePages, seeEachOther, stateOf } from './tests/browser/calls.mjs'
-const notifier = await startNotifier()
+import { newSession, eventually } from './tests/browser/harness.mjs'
+import { startCallNotifier, enableOnly, servePages, seeEachOther, stateOf } from './tests/browser/calls.mjs'
+const notifier = await startCallNotifier()
 const demo = await servePages(notifier)
 before(() => enableOnly('p2p'))
 test('shots', async () => {
@@ -21,7 +21,7 @@ test('shots', async () => {
   await eventually('quality', () => a.evaluate(() => !document.querySelector('#quality').hidden))
   await a.screenshot({ path: '/tmp/shot-call.png' })
   await b.screenshot({ path: '/tmp/shot-phone.png' })
-  await b.click('#toggle-chat'); await b.click('#chat-close'); await b.click('#toggle-video'); await b.click('#toggle-audio')
+  await b.click('#toggle-chat'); await b.click('#chat-close'); await b.click('#toggle-video'); 
   await eventually('off', () => a.evaluate(() => !!document.querySelector('#remotes .off')))
   await a.emulateMedia({ colorScheme: 'dark' })
   await a.screenshot({ path: '/tmp/shot-off.png' })

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { afterEach } from 'node:test'
 import { promisify } from 'node:util'
 import path from 'node:path'
-import { closePage, eventually, newSession, openPage, root, sql, startFiles } from './harness.mjs'
+import { closePage, eventually, newSession, openPage, root, sql, startNotifier } from './harness.mjs'
 
 // Tests leave their calls open; a page that nobody needs would slow down the next one.
 const opened = []
@@ -14,14 +14,20 @@ afterEach(() => Promise.all(opened.splice(0).map(closePage)))
 
 export const peerToPeer = { p2p: { adapter: 'p2p' } }
 
-// The call page, for people who have these adapters, at `url`.
-export async function servePages(notifier, providers = peerToPeer) {
-  const directory = path.join(root, '.test/browser', `pages-${randomUUID()}`)
+const directory = path.join(root, '.test/browser/pages')
+
+// A notifier that serves call pages too.
+export async function startCallNotifier() {
   await mkdir(directory, { recursive: true })
-  await promisify(execFile)(path.join(root, 'scripts/pages'), [directory])
-  await writeFile(path.join(directory, 'demo.json'), JSON.stringify({ url: notifier.url, providers }))
-  const files = await startFiles()
-  const url = `${files.url}/${path.relative(root, directory)}/`
+  return startNotifier({ args: ['--pages', directory] })
+}
+
+// The call page, for people who have these adapters.
+export async function servePages(notifier, providers = peerToPeer) {
+  const name = randomUUID()
+  await promisify(execFile)(path.join(root, 'scripts/pages'), [path.join(directory, name)])
+  await writeFile(path.join(directory, name, 'demo.json'), JSON.stringify({ providers }))
+  const url = `${notifier.url}/${name}/`
   return {
     // Opens the page as somebody; `ask` is the query of its URL.
     async open(call, name, { ask = 'picture&join', ...options } = {}) {

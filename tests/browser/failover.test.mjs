@@ -5,11 +5,11 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import { switchProvider } from '../notifier/harness.mjs'
 import {
-  blockPeerToPeer, eventually, journal, longestApart, openPeerConnections, startJanus, startNotifier,
+  blockPeerToPeer, eventually, journal, longestApart, openPeerConnections, startJanus,
 } from './harness.mjs'
-import { assignmentOf, enableOnly, epochsOf, seeEachOther, servePages } from './calls.mjs'
+import { assignmentOf, enableOnly, epochsOf, seeEachOther, servePages, startCallNotifier } from './calls.mjs'
 
-const notifier = await startNotifier()
+const notifier = await startCallNotifier()
 const janus = await startJanus()
 const demo = await servePages(notifier, { daily: { adapter: 'janus', url: janus.url }, p2p: { adapter: 'p2p' } })
 

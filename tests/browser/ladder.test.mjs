@@ -4,10 +4,10 @@
 
 import test, { before } from 'node:test'
 import assert from 'node:assert/strict'
-import { eventually, startNotifier, throttle } from './harness.mjs'
-import { enableOnly, epochsOf, seeEachOther, servePages } from './calls.mjs'
+import { eventually, throttle } from './harness.mjs'
+import { enableOnly, epochsOf, seeEachOther, servePages, startCallNotifier } from './calls.mjs'
 
-const notifier = await startNotifier()
+const notifier = await startCallNotifier()
 const demo = await servePages(notifier)
 before(() => enableOnly('p2p'))
 

@@ -3,11 +3,11 @@
 
 import test, { before } from 'node:test'
 import assert from 'node:assert/strict'
-import { eventually, networkOff, newSession, restartPostgres, startNotifier } from './harness.mjs'
+import { eventually, networkOff, newSession, restartPostgres } from './harness.mjs'
 import { switchProvider } from '../notifier/harness.mjs'
-import { assignmentOf, enableOnly, epochsOf, outcomesOf, seeEachOther, servePages, stateOf } from './calls.mjs'
+import { assignmentOf, enableOnly, epochsOf, outcomesOf, seeEachOther, servePages, startCallNotifier, stateOf } from './calls.mjs'
 
-const notifier = await startNotifier()
+const notifier = await startCallNotifier()
 const demo = await servePages(notifier)
 before(() => enableOnly('p2p'))
 
