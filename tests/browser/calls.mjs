@@ -36,6 +36,17 @@ export async function servePages(notifier, providers = peerToPeer) {
       opened.push(page)
       return page
     },
+    // Adds a page with a module of its own; what is returned opens it with this fragment.
+    async addPage(file, script) {
+      await writeFile(path.join(directory, name, `${file}.js`), script)
+      await writeFile(path.join(directory, name, `${file}.html`), `<!doctype html><meta charset="utf-8">
+        <title>${file}</title><body></body><script src="supabase.js"></script><script src="${file}.js" type="module"></script>`)
+      return async (fragment) => {
+        const page = await openPage(`${url}${file}.html#${fragment}`)
+        opened.push(page)
+        return page
+      }
+    },
     // Two people in a new call, who see each other.
     async call({ ask, names = ['Ada', 'Ben'] } = {}) {
       const call = newSession()

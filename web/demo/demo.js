@@ -49,7 +49,7 @@ video('my-video').srcObject = media
 cover(byId('me'), settings.name, '')
 if (media.getAudioTracks().length === 0) {
   byId('toggle-audio').setAttribute('disabled', '')
-  label(byId('toggle-audio'), 'No microphone')
+  label(byId('toggle-audio'), 'No mic')
 }
 
 async function takeMedia() {
