@@ -29,10 +29,13 @@ export async function servePages(notifier, providers = peerToPeer) {
   await writeFile(path.join(directory, name, 'demo.json'), JSON.stringify({ providers }))
   const url = `${notifier.url}/${name}/`
   return {
-    // Opens the page as somebody; `ask` is the query of its URL.
-    async open(call, name, { ask = 'picture&join', ...options } = {}) {
-      const key = notifier.token({ sub: name })
-      const page = await openPage(`${url}?${ask}#${new URLSearchParams({ call, key })}`, options)
+    // The link to a call for somebody; `ask` is the query of the page's URL.
+    link(call, name, ask = 'picture&join') {
+      return `${url}?${ask}#${new URLSearchParams({ call, key: notifier.token({ sub: name }) })}`
+    },
+    // Opens the page as somebody.
+    async open(call, name, { ask, ...options } = {}) {
+      const page = await openPage(this.link(call, name, ask), options)
       opened.push(page)
       return page
     },

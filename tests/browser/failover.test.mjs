@@ -1,66 +1,111 @@
-// When a provider dies in the middle of a call, do both go to the other one by
-// themselves and see each other again?  The hosted one is Janus here.
+// When a provider dies under a call, do both people move together, by
+// themselves, and do later calls go where it works?
+//
+// The providers are new ones, with the base scores of daily and p2p, so that
+// what other tests have done to scores does not matter.
 
-import test from 'node:test'
+import test, { before, after } from 'node:test'
 import assert from 'node:assert/strict'
 import { switchProvider } from '../notifier/harness.mjs'
-import {
-  blockPeerToPeer, eventually, journal, longestApart, openPeerConnections, startJanus,
-} from './harness.mjs'
+import { blockPeerToPeer, eventually, longestApart, openPeerConnections, sql, startJanus } from './harness.mjs'
 import { assignmentOf, enableOnly, epochsOf, seeEachOther, servePages, startCallNotifier } from './calls.mjs'
+import { firstFrame, movesOf, watchMoves } from './moves.mjs'
 
-const notifier = await startCallNotifier()
 const janus = await startJanus()
-const demo = await servePages(notifier, { daily: { adapter: 'janus', url: janus.url }, p2p: { adapter: 'p2p' } })
+const notifier = await startCallNotifier()
+const demo = await servePages(notifier, { hosted: { adapter: 'janus', url: janus.url }, direct: { adapter: 'p2p' } })
 
-// A call that begins there, whatever the scores are.
-async function callOn(provider) {
-  await enableOnly(provider)
-  const started = await demo.call()
+const settings = {
+  'harthio.failure_points': 30, // one failed call is enough to lose the lead
+  'harthio.score_half_life': 1,
+}
+const scoreOf = async (provider) =>
+  (await sql('SELECT score FROM harthio_providers() WHERE provider = $1', [provider]))[0].score
+
+before(async () => {
+  await sql(`INSERT INTO harthio.provider (provider, base_score, priority, room_template)
+             VALUES ('hosted', 80, 1, 'room {session_id}'), ('direct', 60, 2, '{session_id}')`)
+  await enableOnly('hosted', 'direct')
+  await sql(`ALTER SYSTEM SET harthio.failure_points = ${settings['harthio.failure_points']}`)
+  await sql('SELECT pg_reload_conf()')
+})
+after(async () => {
+  await sql('ALTER SYSTEM RESET ALL')
+  await sql('SELECT pg_reload_conf()')
   await enableOnly('daily', 'p2p')
-  return started
+})
+
+// A call on that provider, whose pages note what happens.
+async function callOn(provider) {
+  const { call, pages } = await demo.call()
+  await Promise.all(pages.map(watchMoves))
+  await Promise.all(pages.map((page) => firstFrame(page)))
+  for (const page of pages) assert.equal((await assignmentOf(page)).provider, provider)
+  return { call, pages }
 }
 
-// Notes in the page when it heard of each epoch, and when a new stream was shown.
-const watch = (page) => page.evaluate(() => {
-  let epoch = session.assignment.epoch
-  note('epoch', { epoch })
-  session.addEventListener('remote-stream', () => note('shown', { epoch: session.assignment.epoch }))
-  setInterval(() => {
-    if (session.assignment.epoch !== epoch) note('epoch', { epoch: epoch = session.assignment.epoch })
-  }, 5)
+// Both have moved to epoch 2 there; says how long it took, and how long they were apart.
+async function movedTo(provider, pages, since, t) {
+  const { provider: now, epoch } = await seeEachOther(pages, 60000)
+  assert.deepEqual([now, epoch], [provider, 2])
+  const frames = await Promise.all(pages.map((page) => firstFrame(page, 2)))
+  const apart = longestApart(...await Promise.all(pages.map(movesOf)))
+  assert.ok(Number.isFinite(apart))
+  t.diagnostic(`first new frames after ${frames.map((at) => `${at - since} ms`).join(' and ')}; ` +
+    `on different epochs for at most ${apart} ms`)
+}
+
+test('the SFU is killed in the middle of a call: both move, later calls avoid it, and return', async (t) => {
+  const { call, pages } = await callOn('hosted')
+  await t.test('both go on peer-to-peer by themselves', async (inner) => {
+    const killed = Date.now()
+    await janus.kill()
+    await movedTo('direct', pages, killed, inner)
+    assert.deepEqual((await epochsOf(call)).map(({ provider }) => provider), ['hosted', 'direct'])
+  })
+  await t.test('a second call is peer-to-peer at once', async () => {
+    const second = await callOn('direct')
+    assert.equal((await epochsOf(second.call)).length, 1)
+  })
+  await t.test('it is back, and its score has drifted: calls go there again', async () => {
+    await janus.start()
+    await sql(`ALTER SYSTEM SET harthio.score_half_life = ${settings['harthio.score_half_life']}`)
+    await sql('SELECT pg_reload_conf()')
+    // a score forgets no faster than 15 sessions
+    await sql(`SELECT harthio_claim_provider('filler-' || i, 'somebody') FROM generate_series(1, 1000) AS i`)
+    await eventually('the score has drifted', async () => await scoreOf('hosted') > await scoreOf('direct') + 10)
+    await callOn('hosted')
+  })
 })
 
-test('the hosted one is killed: both are peer-to-peer by themselves', async () => {
-  const { call, pages } = await callOn('daily')
-  await Promise.all(pages.map(watch))
-  const killed = Date.now()
-  await janus.kill()
-  const journals = await Promise.all(pages.map((page) => eventually('a new picture is shown', async () => {
-    const all = await journal(page)
-    return all.some(({ what, epoch }) => what === 'shown' && epoch === 2) && all
-  })))
-  const { provider } = await seeEachOther(pages)
-  assert.equal(provider, 'p2p')
-  const shown = journals.map((all) => all.find(({ what, epoch }) => what === 'shown' && epoch === 2).at - killed)
-  const apart = longestApart(...journals.map((all) => all.filter(({ what }) => what === 'epoch')))
-  console.log(`# from kill to a new frame: ${shown.join(' and ')} ms; on different epochs for ${apart} ms at most`)
-  assert.deepEqual((await epochsOf(call)).map(({ epoch, provider: on, reason }) => `${epoch} ${on} ${reason}`),
-    ['1 daily claimed', '2 p2p failed'])
-  await janus.start()
-})
-
-test('pages that do not reach each other meet on the hosted one', async () => {
-  const { call, pages } = await callOn('p2p')
+test('peer-to-peer is blocked in the middle of a call: both move to the SFU', async (t) => {
+  await enableOnly('direct')
+  const { call, pages } = await callOn('direct')
+  await enableOnly('hosted', 'direct')
+  const blocked = Date.now()
   const unblock = await blockPeerToPeer()
-  await eventually('they are moved', async () => (await epochsOf(call)).length === 2)
-  assert.equal((await seeEachOther(pages)).provider, 'daily')
+  await movedTo('hosted', pages, blocked, t)
+  assert.deepEqual((await epochsOf(call)).map(({ provider }) => provider), ['direct', 'hosted'])
+  await unblock()
+})
+
+test('peer-to-peer is blocked from the start: both meet on the SFU', async (t) => {
+  const unblock = await blockPeerToPeer()
+  await enableOnly('direct')
+  const opening = demo.call()
+  await eventually('a claim', async () =>
+    (await sql("SELECT FROM harthio.assignment WHERE provider = 'direct' AND assigned_at > now() - interval '5 s'")).length > 0)
+  await enableOnly('hosted', 'direct')
+  const { pages } = await opening
+  assert.equal((await assignmentOf(pages[0])).provider, 'hosted')
   await unblock()
 })
 
 test('there and back, several times', async () => {
-  const { call, pages } = await callOn('daily')
-  for (const provider of ['p2p', 'daily', 'p2p', 'daily']) {
+  await enableOnly('hosted')
+  const { call, pages } = await callOn('hosted')
+  await enableOnly('hosted', 'direct')
+  for (const provider of ['direct', 'hosted', 'direct', 'hosted']) {
     const epochs = await epochsOf(call)
     await switchProvider(call, epochs.length)
     await eventually('both have heard', async () =>
