@@ -33,7 +33,7 @@ const NO_SUCH_FEED = 428
  * @typedef {object} JanusOptions
  * @property {string} url                    of the websocket
  * @property {RTCIceServer[]} [iceServers]
- * @property {Record<string, any>} [create]  what a room is made with, and the key that it may take
+ * @property {Record<string, any> | false} [create]  what a missing room is made with; false: the operator makes them
  */
 
 /**
@@ -137,7 +137,7 @@ class JanusCall {
     try {
       return await handle.message(join)
     } catch (error) {
-      if (codeOf(error) !== NO_SUCH_ROOM) throw error
+      if (codeOf(error) !== NO_SUCH_ROOM || !this.#options.create) throw error
     }
     await handle.message({ request: 'create', room, ...this.#options.create }).catch((error) => {
       if (codeOf(error) !== ROOM_EXISTS) throw error // somebody else came first

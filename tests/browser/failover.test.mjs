@@ -15,10 +15,10 @@ const janus = await startJanus()
 const notifier = await startCallNotifier()
 const demo = await servePages(notifier, { hosted: { adapter: 'janus', url: janus.url }, direct: { adapter: 'p2p' } })
 
-const settings = {
-  'harthio.failure_points': 30, // one failed call is enough to lose the lead
-  'harthio.score_half_life': 1,
-}
+const FAILURE_POINTS = 30 // one failed call is enough to lose the lead
+const HALF_LIFE = 1 // second
+const SMALL = 'picture=240&join' // what leaves most of the machine to the others
+
 const scoreOf = async (provider) =>
   (await sql('SELECT score FROM harthio_providers() WHERE provider = $1', [provider]))[0].score
 
@@ -26,7 +26,7 @@ before(async () => {
   await sql(`INSERT INTO harthio.provider (provider, base_score, priority, room_template)
              VALUES ('hosted', 80, 1, 'room {session_id}'), ('direct', 60, 2, '{session_id}')`)
   await enableOnly('hosted', 'direct')
-  await sql(`ALTER SYSTEM SET harthio.failure_points = ${settings['harthio.failure_points']}`)
+  await sql(`ALTER SYSTEM SET harthio.failure_points = ${FAILURE_POINTS}`)
   await sql('SELECT pg_reload_conf()')
 })
 after(async () => {
@@ -37,7 +37,7 @@ after(async () => {
 
 // A call on that provider, whose pages note what happens.
 async function callOn(provider) {
-  const { call, pages } = await demo.call()
+  const { call, pages } = await demo.call({ ask: SMALL })
   await Promise.all(pages.map(watchMoves))
   await Promise.all(pages.map((page) => firstFrame(page)))
   for (const page of pages) assert.equal((await assignmentOf(page)).provider, provider)
@@ -69,7 +69,7 @@ test('the SFU is killed in the middle of a call: both move, later calls avoid it
   })
   await t.test('it is back, and its score has drifted: calls go there again', async () => {
     await janus.start()
-    await sql(`ALTER SYSTEM SET harthio.score_half_life = ${settings['harthio.score_half_life']}`)
+    await sql(`ALTER SYSTEM SET harthio.score_half_life = ${HALF_LIFE}`)
     await sql('SELECT pg_reload_conf()')
     // a score forgets no faster than 15 sessions
     await sql(`SELECT harthio_claim_provider('filler-' || i, 'somebody') FROM generate_series(1, 1000) AS i`)
@@ -92,7 +92,7 @@ test('peer-to-peer is blocked in the middle of a call: both move to the SFU', as
 test('peer-to-peer is blocked from the start: both meet on the SFU', async (t) => {
   const unblock = await blockPeerToPeer()
   await enableOnly('direct')
-  const opening = demo.call()
+  const opening = demo.call({ ask: SMALL })
   await eventually('a claim', async () =>
     (await sql("SELECT FROM harthio.assignment WHERE provider = 'direct' AND assigned_at > now() - interval '5 s'")).length > 0)
   await enableOnly('hosted', 'direct')

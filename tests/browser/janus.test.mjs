@@ -16,7 +16,7 @@ const everybody = [alice, bob, carol]
 
 let room
 const open = (page, peerId, { url = janus.url, create, ...options } = {}) =>
-  openAdapter(page, 'janus.js', 'janus', { url, ...(create && { create }) }, { room, peerId, ...options })
+  openAdapter(page, 'janus.js', 'janus', { url, ...(create !== undefined && { create }) }, { room, peerId, ...options })
 
 async function openBoth() {
   await Promise.all([open(alice, 'a'), open(bob, 'b')])
@@ -127,12 +127,14 @@ test('when Janus hangs both know within seconds', async () => {
 test('an interruption of media is mended; one that lasts is the end', async () => {
   await openBoth()
   await open(carol, 'c')
-  await framesGrow(carol)
+  for (const [page, name] of [[alice, 'c'], [bob, 'c'], [carol, 'a'], [carol, 'b']]) {
+    await noted(page, 'first-frame', (entry) => entry.name === name)
+  }
   const restarts = () => alice.evaluate(() =>
     adapterCall.connections().map((each) => /ice-ufrag:(.*)/.exec(each.localDescription.sdp)[1]))
   const before = await restarts()
   const unblock = await blockJanusMedia()
-  await eventually('all legs restarted', async () => (await restarts()).every((ufrag, i) => ufrag !== before[i]))
+  await eventually('all connections restarted', async () => (await restarts()).every((ufrag, i) => ufrag !== before[i]))
   await blockJanusMedia(alice, bob)
   await framesGrow(alice)
   await framesGrow(bob)
@@ -176,6 +178,16 @@ test('a refusal is told in a word', async () => {
   assert.equal(reason, 'refused')
   assert.match(detail.message, /Maximum number of publishers/)
   await isClean(bob)
+})
+
+test('a page that may make no rooms gets into those that are there', async () => {
+  await open(alice, 'a', { create: false })
+  assert.equal((await failure(alice)).reason, 'refused')
+  await open(bob, 'b')
+  await noted(bob, 'connected')
+  await forget(alice)
+  await open(alice, 'a', { create: false })
+  await noted(alice, 'first-frame', ({ name }) => name === 'b')
 })
 
 test('an address that is none is told in a word', async () => {
