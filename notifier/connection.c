@@ -31,6 +31,7 @@ connection_new(struct loop *loop, struct lws *wsi, enum phoenix_version version)
 	connection->wsi = wsi;
 	connection->version = version;
 	connection->opened_at = uv_now(&loop->uv);
+	connection->heard_at = connection->opened_at;
 	hash_map_init(&connection->channels, &loop->hash_key);
 	metrics_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
 	loop_add_connection(loop, connection);
@@ -201,6 +202,13 @@ connection_receive(struct connection *connection, struct slice bytes, size_t res
 	metrics_add(&connection->loop->metrics, METRIC_BYTES_IN, bytes.length);
 	message_receive(connection, bytes, binary);
 	buffer_free(incoming);
+}
+
+void
+connection_heard(struct connection *connection)
+{
+	connection->heard_at = uv_now(&connection->loop->uv);
+	connection->pinged = false;
 }
 
 static void
@@ -382,11 +390,34 @@ connection_peer_closed(struct connection *connection, unsigned code)
 		connection->close_code = code;
 }
 
+/*
+ * Browsers answer pings even where their timers sleep.  Of pongs libwebsockets
+ * tells only when there is something in them.
+ */
+static void
+check_alive(struct connection *connection)
+{
+	const struct limits *limits = &connection->loop->limiter.limits;
+	const uint64_t		 silence = uv_now(&connection->loop->uv) - connection->heard_at;
+
+	if (silence >= (limits->ping_interval + limits->ping_timeout) * 1000)
+	{
+		connection->close_reason = "no answer to a ping";
+		cut(connection);
+	}
+	else if (silence >= limits->ping_interval * 1000 && !connection->pinged)
+	{
+		connection->pinged = true;
+		connection_send_take(connection, frame_new(FRAME_PING, SLICE("?")));
+	}
+}
+
 void
 connection_tick(struct connection *connection)
 {
 	if (connection->state == CONNECTION_OPEN)
 	{
+		check_alive(connection);
 		channel_expire_all(connection);
 		if (connection->awaits_feed && listener_is_live(connection->loop->listener))
 			channel_announce_feed(connection);

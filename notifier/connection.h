@@ -74,6 +74,8 @@ struct connection
 	bool		   writeable_asked; /* a writeable callback is on its way */
 
 	uint64_t opened_at;	  /* loop time, milliseconds */
+	uint64_t heard_at;	  /* the same: when the client last said anything */
+	bool	 pinged;	  /* and was asked since whether it is there */
 	uint64_t messages_in; /* counters for the closing line */
 	uint64_t bytes_in;
 	uint64_t messages_out;
@@ -106,6 +108,9 @@ bool connection_set_subject(struct connection *connection, const char *subject);
 /* Some bytes of a message came in; "rest" more of its frame are to come. */
 void connection_receive(struct connection *connection, struct slice bytes, size_t rest,
 						bool final, bool binary);
+
+/* It is there: it sent something, and be it the answer to a ping. */
+void connection_heard(struct connection *connection);
 
 /* Queue a frame; the caller keeps its own reference. */
 void connection_send(struct connection *connection, struct frame *frame);

@@ -20,7 +20,8 @@ enum frame_kind
 {
 	FRAME_TEXT = 0x1,
 	FRAME_BINARY = 0x2,
-	FRAME_CLOSE = 0x8
+	FRAME_CLOSE = 0x8,
+	FRAME_PING = 0x9
 };
 
 struct frame

@@ -24,8 +24,6 @@ reload_take(struct loop *loop, const struct configuration *configuration)
 	loop->auth = configuration->auth;
 	loop->limiter.limits = options->limits;
 	loop->public_channels = options->public_channels;
-	if (loop->server != NULL)
-		server_take_limits(loop->server);
 	log_set_level(options->log_level);
 	metrics_set(&loop->metrics, METRIC_CERTIFICATE_EXPIRY,
 				configuration->tls != NULL ? tls_expires(configuration->tls) : 0);

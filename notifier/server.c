@@ -44,7 +44,6 @@ struct server
 	struct lws_vhost   *vhost;	  /* adopts the sockets of clients */
 	struct lws_vhost   *internal; /* and those of the internal port */
 	SSL_CTX			   *ssl;	  /* of the clients' handshakes; NULL: no TLS */
-	lws_retry_bo_t		idle;	  /* when to ping, and when to give up */
 };
 
 /* What libwebsockets keeps for us with each socket. */
@@ -393,6 +392,7 @@ handle_receive(struct lws *wsi, struct connection *connection,
 	const size_t rest = lws_remaining_packet_payload(wsi);
 
 	expect_more(connection, length);
+	connection_heard(connection);
 	connection_receive(connection, slice_of(bytes, length), rest,
 					   lws_is_final_fragment(wsi) && rest == 0,
 					   lws_frame_is_binary(wsi) != 0);
@@ -450,6 +450,9 @@ handle_websocket(struct lws *wsi, enum lws_callback_reasons reason,
 	{
 		case LWS_CALLBACK_RECEIVE:
 			handle_receive(wsi, data->connection, in, length);
+			return 0;
+		case LWS_CALLBACK_RECEIVE_PONG:
+			connection_heard(data->connection);
 			return 0;
 		case LWS_CALLBACK_SERVER_WRITEABLE:
 			connection_writeable(data->connection);
@@ -509,6 +512,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		case LWS_CALLBACK_ESTABLISHED:
 			return handle_established(wsi, user);
 		case LWS_CALLBACK_RECEIVE:
+		case LWS_CALLBACK_RECEIVE_PONG:
 		case LWS_CALLBACK_SERVER_WRITEABLE:
 		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		case LWS_CALLBACK_CLOSED:
@@ -554,16 +558,11 @@ make_internal(struct server *server)
 	return lws_create_vhost(server->context, &info);
 }
 
-/* Browsers answer pings even where their timers sleep. */
-void
-server_take_limits(struct server *server)
-{
-	const struct limits *limits = &server->loop->limiter.limits;
-
-	server->idle.secs_since_valid_ping = (uint16_t) limits->ping_interval;
-	server->idle.secs_since_valid_hangup =
-		(uint16_t) (limits->ping_interval + limits->ping_timeout);
-}
+/*
+ * Nobody is pinged by libwebsockets: it keeps one sorted list of all that waits,
+ * and to put a connection into it walks past all others.
+ */
+static const lws_retry_bo_t no_pings = {0};
 
 struct server *
 server_new(struct loop *loop)
@@ -579,7 +578,7 @@ server_new(struct loop *loop)
 		.foreign_loops = loops,
 		.max_http_header_data = HEADER_MAX_BYTES,
 		.pt_serv_buf_size = SERVICE_BUFFER_BYTES,
-		.retry_and_idle_policy = &server->idle,
+		.retry_and_idle_policy = &no_pings,
 		.server_string = "harthio-notifier",
 		.alpn = "http/1.1",
 		.pcontext = &server->context,
@@ -588,7 +587,6 @@ server_new(struct loop *loop)
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_library);
 	server->loop = loop;
-	server_take_limits(server);
 	server->context = lws_create_context(&info);
 	if (server->context == NULL)
 	{

@@ -31,9 +31,6 @@ void server_read(struct server *server, struct connection *connection);
 /* A new certificate, from the next handshake on; false: the old one stays. */
 bool server_use_tls(struct server *server, const struct tls *tls);
 
-/* The loop's limits have changed. */
-void server_take_limits(struct server *server);
-
 /* Whose socket it is. */
 struct loop *server_loop(struct lws *wsi);
 

@@ -257,12 +257,16 @@ test('a queue in messages and in bytes: the slow reader is closed, and harms nob
   }
 })
 
-test('whoever answers pings stays, whatever else it does not do; who does not is gone', async () => {
+test('whoever answers pings stays, and whoever speaks; who does neither is gone', async () => {
   const { notifier, clients } = await limited('--ping-interval', '1', '--ping-timeout', '1')
   const alive = await WireClient.connect(notifier, notifier.token())
   const dead = await WireClient.connect(notifier, notifier.token())
-  clients.push(alive, dead)
+  const chatty = await WireClient.connect(notifier, notifier.token())
+  clients.push(alive, dead, chatty)
   let pings = 0
+  const chat = () => chatty.send({ payload: '[null,"r","phoenix","heartbeat",{}]' })
+  chatty.socket.on('data', () => setTimeout(chat, 100))
+  chat()
   alive.socket.on('data', () => {
     const fresh = alive.frames.filter((f) => f.opcode === PING).slice(pings)
     pings += fresh.length
@@ -270,9 +274,12 @@ test('whoever answers pings stays, whatever else it does not do; who does not is
   })
   await dead.ended
   await h.eventually('more pings', () => pings >= 3)
-  await notifier.logged(/event=closed code=0 reason="connection lost"/)
+  await notifier.logged(/event=closed code=0 reason="no answer to a ping"/)
   alive.send({ payload: '[null,"r","phoenix","heartbeat",{}]' })
   await h.eventually('it is still there', () => alive.frames.some((f) => f.payload.includes('phx_reply')))
+  const heard = chatty.frames.length
+  await h.eventually('the other one, too', () => chatty.frames.length > heard)
+  assert.ok(chatty.frames.every((f) => f.opcode !== PING), 'nobody asks who speaks')
 })
 
 test('topics other than sessions can be closed to all', async () => {
