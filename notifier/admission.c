@@ -55,7 +55,7 @@ tell_upkeep(const struct channel *channel)
 {
 	if (channel->session != NULL)
 		upkeep_enter(channel->connection->loop->upkeep, hub_session_id(channel->session),
-					 channel->participant);
+					 channel->member.participant);
 }
 
 /* Who waits is in already. */
@@ -151,7 +151,8 @@ postpone(struct channel *channel)
 {
 	if (channel->joined)
 	{
-		claims_free(&channel->new_claims);
+		identity_release(channel->new_identity);
+		channel->new_identity = NULL;
 		channel->token_hash = 0;
 		return;
 	}
@@ -267,7 +268,7 @@ ask_policies(struct channel *channel)
 		enter(channel);
 	}
 	channel->request = database_ask_policies(channel->connection->loop->policies, topic,
-											 channel->new_claims.json,
+											 channel->new_identity->claims.json,
 											 channel->joined ? none : channel->replay,
 											 on_policies, channel);
 	free(topic);
@@ -278,7 +279,7 @@ ask_database(struct channel *channel)
 {
 	channel->request = database_authorize(channel->connection->loop->database,
 										  hub_session_id(channel->session),
-										  channel->new_claims.json,
+										  channel->new_identity->claims.json,
 										  on_answer, channel);
 }
 

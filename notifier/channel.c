@@ -4,7 +4,6 @@
  */
 #include "channel.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,25 +29,32 @@ channel_find(struct connection *connection, struct slice topic)
 	return entry != NULL ? hash_holder(entry, struct channel, entry) : NULL;
 }
 
+/* Copy to where there is room, which is less by so much then. */
 static struct slice
-copy_slice(struct slice bytes)
+copy_to(char **room, struct slice bytes)
 {
-	return slice_of(memory_copy(bytes.data, bytes.length), bytes.length);
+	char *copy = *room;
+
+	if (bytes.length > 0)
+		memcpy(copy, bytes.data, bytes.length);
+	*room += bytes.length;
+	return slice_of(copy, bytes.length);
 }
 
 struct channel *
 channel_new(struct connection *connection, const struct phoenix_message *join,
-			struct claims *claims)
+			struct identity *identity)
 {
-	struct channel *channel = memory_new(sizeof(*channel));
+	const size_t	length = join->topic.length + join->join_ref.length + join->ref.length;
+	struct channel *channel = memory_new(sizeof(*channel) + length);
+	char		   *room = channel->bytes;
 
 	channel->connection = connection;
 	channel->member.connection = connection;
-	channel->topic = copy_slice(join->topic);
-	channel->join_ref = copy_slice(join->join_ref);
-	channel->reply_ref = copy_slice(join->ref);
-	channel->new_claims = *claims;
-	*claims = (struct claims){0};
+	channel->topic = copy_to(&room, join->topic);
+	channel->join_ref = copy_to(&room, join->join_ref);
+	channel->reply_ref = copy_to(&room, join->ref);
+	channel->new_identity = identity_hold(identity);
 	hash_map_add(&connection->channels, &channel->entry, channel->topic);
 	return channel;
 }
@@ -66,15 +72,11 @@ channel_free(struct channel *channel)
 	if (channel->session != NULL)
 		hub_session_drop(hub, channel->session);
 	hash_map_remove(&channel->connection->channels, &channel->entry);
-	claims_free(&channel->claims);
-	claims_free(&channel->new_claims);
+	identity_release(channel->identity);
+	identity_release(channel->new_identity);
 	buffer_free(&channel->bindings);
 	buffer_free(&channel->replayed);
-	free(channel->participant);
 	free((char *) channel->key.data);
-	free((char *) channel->topic.data);
-	free((char *) channel->join_ref.data);
-	free((char *) channel->reply_ref.data);
 	free(channel);
 }
 
@@ -87,33 +89,18 @@ channel_free_all(struct connection *connection)
 		channel_free(hash_holder(entry, struct channel, entry));
 }
 
-char *
-channel_subject_of(const struct claims *claims)
-{
-	json_t	   *json = json_loads(claims->json, 0, NULL);
-	const char *subject = json_string_value(json_object_get(json, "sub"));
-	char	   *copy = NULL;
-
-	if (subject != NULL && *subject != '\0')
-		copy = memory_copy(subject, strlen(subject));
-	json_decref(json);
-	return copy;
-}
-
 void
 channel_renew(struct channel *channel)
 {
 	struct connection *connection = channel->connection;
 
-	claims_free(&channel->claims);
-	channel->claims = channel->new_claims;
-	channel->new_claims = (struct claims){0};
-	free(channel->participant);
-	channel->participant = channel_subject_of(&channel->claims);
-	channel->member.participant = channel->participant;
+	identity_release(channel->identity);
+	channel->identity = channel->new_identity;
+	channel->new_identity = NULL;
+	channel->member.participant = channel->identity->subject;
 	if (connection->next_expiry == 0 ||
-		channel->claims.expires < connection->next_expiry)
-		connection->next_expiry = channel->claims.expires;
+		channel->identity->claims.expires < connection->next_expiry)
+		connection->next_expiry = channel->identity->claims.expires;
 }
 
 static void
@@ -236,11 +223,11 @@ find_expired(struct connection *connection, double now)
 
 		if (!channel->joined)
 			continue;
-		if (channel->claims.expires <= now)
+		if (channel->identity->claims.expires <= now)
 			return channel;
 		if (connection->next_expiry == 0 ||
-			channel->claims.expires < connection->next_expiry)
-			connection->next_expiry = channel->claims.expires;
+			channel->identity->claims.expires < connection->next_expiry)
+			connection->next_expiry = channel->identity->claims.expires;
 	}
 	return NULL;
 }
@@ -260,7 +247,7 @@ channel_expire_all(struct connection *connection)
 	{
 		struct auth_refusal refusal;
 
-		auth_expired(channel->claims.expires, now, &refusal);
+		auth_expired(channel->identity->claims.expires, now, &refusal);
 		channel_fail(channel, CHANNEL_CODE_TOKEN, refusal.message);
 	}
 }

@@ -10,10 +10,10 @@
 #ifndef HARTHIO_CHANNEL_H
 #define HARTHIO_CHANNEL_H
 
-#include "auth.h"
 #include "connection.h"
 #include "database.h"
 #include "hub.h"
+#include "identity.h"
 
 /* The codes that a failed channel shows its client, in the range for "rejoin". */
 #define CHANNEL_CODE_TOKEN	   4401
@@ -21,48 +21,46 @@
 
 struct channel
 {
-	struct hash_entry	entry;			  /* in the connection, by topic */
-	struct hub_member	member;			  /* our place in the room, once joined */
-	struct connection  *connection;		  /* whose channel */
-	struct hub_session *session;		  /* what the topic is about; NULL: nothing */
-	struct slice		topic;			  /* with its prefix; the bytes are ours */
-	struct slice		join_ref;		  /* JSON; the bytes are ours */
-	struct slice		reply_ref;		  /* JSON: what the join's reply must echo; ours */
-	struct buffer		bindings;		  /* JSON array: row changes asked for, with ids */
-	bool				wants_rows;		  /* and there was at least one */
-	bool				joined;			  /* the join was answered with ok */
-	bool				ack;			  /* reply to each broadcast */
-	bool				self;			  /* hears its own broadcasts */
-	bool				awaits_feed;	  /* is to be told when the database is heard */
-	bool private;						  /* goes by policies; a session's never does */
-	struct database_rights	 rights;	  /* what may be done in it */
-	struct database_replay	 replay;	  /* what of the past is wanted */
-	struct buffer			 replayed;	  /* and was sent: the ids of messages */
-	bool					 presence;	  /* wants to hear who is there */
-	struct slice			 key;		  /* under which it is present; ours */
-	char					*participant; /* the subject of the claims; NULL: none */
-	struct claims			 claims;	  /* of the token in force */
-	struct claims			 new_claims;  /* of the token that the request is about */
-	uint64_t				 token_hash;  /* of the last token that verified */
-	struct database_request *request;	  /* what the database still owes us */
+	struct hash_entry	entry;			   /* in the connection, by topic */
+	struct hub_member	member;			   /* our place in the room, once joined */
+	struct connection  *connection;		   /* whose channel */
+	struct hub_session *session;		   /* what the topic is about; NULL: nothing */
+	struct slice		topic;			   /* with its prefix; in "bytes" */
+	struct slice		join_ref;		   /* JSON; in "bytes" */
+	struct slice		reply_ref;		   /* JSON: what the join's reply must echo; there, too */
+	struct buffer		bindings;		   /* JSON array: row changes asked for, with ids */
+	bool				wants_rows;		   /* and there was at least one */
+	bool				joined;			   /* the join was answered with ok */
+	bool				ack;			   /* reply to each broadcast */
+	bool				self;			   /* hears its own broadcasts */
+	bool				awaits_feed;	   /* is to be told when the database is heard */
+	bool private;						   /* goes by policies; a session's never does */
+	struct database_rights	 rights;	   /* what may be done in it */
+	struct database_replay	 replay;	   /* what of the past is wanted */
+	struct buffer			 replayed;	   /* and was sent: the ids of messages */
+	bool					 presence;	   /* wants to hear who is there */
+	struct slice			 key;		   /* under which it is present; ours; no data: it has
+										   * given none and was not present yet */
+	struct identity			*identity;	   /* by the token in force; NULL: not joined */
+	struct identity			*new_identity; /* by the token that the request is about */
+	uint64_t				 token_hash;   /* of the last token that verified */
+	struct database_request *request;	   /* what the database still owes us */
+	char					 bytes[];	   /* of what never changes */
 };
 
 struct channel *channel_find(struct connection *connection, struct slice topic);
 
-/* Takes over the claims.  The channel is in no room yet. */
+/* Holds the identity.  The channel is in no room yet. */
 struct channel *channel_new(struct connection			 *connection,
 							const struct phoenix_message *join,
-							struct claims				 *claims);
+							struct identity				 *identity);
 void			channel_free(struct channel *channel);
 void			channel_free_all(struct connection *connection);
 
 /* The topic as people know it: without its prefix. */
 struct slice channel_subtopic(const struct channel *channel);
 
-/* The subject of the claims, to be freed; NULL if they have none. */
-char *channel_subject_of(const struct claims *claims);
-
-/* Take "new_claims" into force. */
+/* Take "new_identity" into force. */
 void channel_renew(struct channel *channel);
 
 /* Tell the client, and free the channel: it is over for good. */

@@ -6,7 +6,6 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "admission.h"
 #include "channel.h"
@@ -50,16 +49,17 @@ is_realtime_js(json_t *payload)
 					   SLICE("realtime-js/"), &rest);
 }
 
-static bool
-verify(const struct connection *connection, struct slice token,
-	   struct claims *claims, char *reason, size_t size)
+static struct identity *
+verify(const struct connection *connection, struct slice token, char *reason, size_t size)
 {
+	struct loop		   *loop = connection->loop;
 	struct auth_refusal refusal;
+	struct identity	   *identity = identity_verify(&loop->identities, loop->auth, token,
+												   clock_now(), &refusal);
 
-	if (auth_verify(connection->loop->auth, token, clock_now(), claims, &refusal))
-		return true;
-	snprintf(reason, size, "%s: %s", refusal.code, refusal.message);
-	return false;
+	if (identity == NULL)
+		snprintf(reason, size, "%s: %s", refusal.code, refusal.message);
+	return identity;
 }
 
 static void
@@ -72,9 +72,9 @@ refuse(struct connection *connection, const struct phoenix_message *message,
 
 static void
 open_channel(struct connection *connection, const struct phoenix_message *message,
-			 struct claims *claims, json_t *payload)
+			 struct identity *identity, json_t *payload)
 {
-	struct channel *channel = channel_new(connection, message, claims);
+	struct channel *channel = channel_new(connection, message, identity);
 	const char	   *wrong;
 	struct slice	id;
 
@@ -92,37 +92,26 @@ open_channel(struct connection *connection, const struct phoenix_message *messag
 	admission_ask(channel);
 }
 
-/* One subject may have so many connections. */
-static bool
-take_subject(struct connection *connection, const struct claims *claims)
-{
-	char *subject = channel_subject_of(claims);
-	bool  good = connection_set_subject(connection, subject);
-
-	free(subject);
-	return good;
-}
-
 static void
 join_with(struct connection *connection, const struct phoenix_message *message,
 		  json_t *payload)
 {
-	char		  reason[REASON_MAX_BYTES];
-	struct claims claims;
+	char			 reason[REASON_MAX_BYTES];
+	struct identity *identity;
 
 	if (is_realtime_js(payload))
 		connection->realtime_js = true;
-	if (!verify(connection, token_of(connection, payload), &claims,
-				reason, sizeof(reason)))
+	identity = verify(connection, token_of(connection, payload), reason, sizeof(reason));
+	if (identity == NULL)
 	{
 		refuse(connection, message, reason);
 		return;
 	}
-	if (take_subject(connection, &claims))
-		open_channel(connection, message, &claims, payload);
+	if (connection_set_subject(connection, identity->subject))
+		open_channel(connection, message, identity, payload);
 	else
 		refuse(connection, message, "ConnectionRateLimitReached: Too many connected users");
-	claims_free(&claims);
+	identity_release(identity);
 }
 
 /* Why may the connection not have one more channel, whatever it is? */

@@ -332,6 +332,7 @@ loop_open(struct loop *loop, struct loops *loops, unsigned index)
 	loop->last_connection_id = index + 1 - loops->count;
 	atomic_init(&loop->problem, "starting");
 	start_handles(loop);
+	identities_init(&loop->identities, &loop->hash_key);
 	start_hub(loop);
 	limiter_init(&loop->limiter, &loop->started->options.limits, &loops->totals);
 	reload_take(loop, loop->started);
@@ -359,6 +360,7 @@ loop_run(struct loop *loop)
 	rpc_free(loop->rpc);
 	upkeep_free(loop->upkeep);
 	hub_free(&loop->hub);
+	identities_forget(&loop->identities);
 	reload_free(loop);
 }
 

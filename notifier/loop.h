@@ -20,6 +20,7 @@
 #include "hash_map.h"
 #include "hub.h"
 #include "hub_border.h"
+#include "identity.h"
 #include "limiter.h"
 #include "list.h"
 #include "listener.h"
@@ -54,6 +55,7 @@ struct loop
 	struct hub					hub;				 /* topics and sessions */
 	struct hub_border			border;				 /* to the other hubs */
 	const struct auth		   *auth;				 /* verifies tokens; the configuration's */
+	struct identities			identities;			 /* that it found good */
 	struct server			   *server;				 /* libwebsockets */
 	struct database			   *database;			 /* answers questions about sessions */
 	struct database			   *policies;			 /* and about private channels; these may

@@ -78,23 +78,24 @@ receive_leave(struct connection *connection, struct channel *channel,
 static void
 receive_token(struct channel *channel, struct slice token)
 {
-	struct connection  *connection = channel->connection;
-	uint64_t			hash = hash_bytes(&connection->loop->hash_key, token);
+	struct loop		   *loop = channel->connection->loop;
+	uint64_t			hash = hash_bytes(&loop->hash_key, token);
 	struct auth_refusal refusal;
 	struct slice		rest;
-	struct claims		claims;
+	struct identity	   *identity;
 
 	if (token.length == 0 || hash == channel->token_hash ||
 		slice_after(token, SLICE("sb_"), &rest))
 		return;
-	if (!auth_verify(connection->loop->auth, token, clock_now(), &claims, &refusal))
+	identity = identity_verify(&loop->identities, loop->auth, token, clock_now(), &refusal);
+	if (identity == NULL)
 	{
 		channel_fail(channel, CHANNEL_CODE_TOKEN, refusal.message);
 		return;
 	}
 	channel->token_hash = hash;
-	claims_free(&channel->new_claims);
-	channel->new_claims = claims;
+	identity_release(channel->new_identity);
+	channel->new_identity = identity;
 	admission_ask(channel);
 }
 

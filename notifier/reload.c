@@ -22,6 +22,7 @@ reload_take(struct loop *loop, const struct configuration *configuration)
 	const struct options *options = &configuration->options;
 
 	loop->auth = configuration->auth;
+	identities_forget(&loop->identities);
 	loop->limiter.limits = options->limits;
 	loop->public_channels = options->public_channels;
 	log_set_level(options->log_level);
