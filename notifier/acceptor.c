@@ -49,7 +49,11 @@ listen_at(const struct addrinfo *address, const char **call)
 	if (fd < 0)
 		return -1;
 	if (address->ai_family != AF_UNIX)
+	{
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		/* connections inherit it */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	}
 	if (address->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	*call = "bind";
@@ -182,7 +186,6 @@ static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct acceptor *acceptor = poll->data;
-	const int		 on = 1;
 
 	(void) status;
 	(void) events;
@@ -198,8 +201,6 @@ on_readable(uv_poll_t *poll, int status, int events)
 				pause_accepting(acceptor);
 			return;
 		}
-		if (acceptor->path == NULL)
-			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		acceptor->accepted(acceptor->owner, fd);
 	}
 }

@@ -356,6 +356,9 @@ connection_flush(struct connection *connection)
 		else if (lws_partial_buffered(connection->wsi))
 			ask_writeable(connection);
 	}
+	/* Most of the time nothing waits, and memory should not either. */
+	if (connection->queue_count == 0)
+		queue_clear(connection);
 }
 
 void

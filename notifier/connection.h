@@ -52,7 +52,6 @@ struct connection
 	struct loop			*loop;		  /* whose we are */
 	struct lws			*wsi;		  /* our socket, as libwebsockets knows it */
 	uint64_t			 id;		  /* for the log; never used twice */
-	char				 peer[64];	  /* the client's address */
 	char				*apikey;	  /* from the URL or a header; NULL: none */
 	enum phoenix_version version;	  /* serializer that was asked for */
 	bool				 realtime_js; /* understands kind 4 */

@@ -111,7 +111,13 @@ grow(struct hash_map *map)
 	struct hash_entry **old = map->buckets;
 	size_t				old_count = map->bucket_count;
 
-	map->bucket_count = old_count == 0 ? FIRST_BUCKETS : old_count * 2;
+	if (old_count == 0)
+	{
+		map->buckets = &map->one;
+		map->bucket_count = 1;
+		return;
+	}
+	map->bucket_count = old_count == 1 ? FIRST_BUCKETS : old_count * 2;
 	map->buckets = memory_new(map->bucket_count * sizeof(void *));
 	for (size_t i = 0; i < old_count; i++)
 	{
@@ -123,7 +129,8 @@ grow(struct hash_map *map)
 			link_entry(map, entry);
 		}
 	}
-	free(old);
+	if (old != &map->one)
+		free(old);
 }
 
 void
@@ -172,6 +179,7 @@ hash_map_next(const struct hash_map *map, const struct hash_entry *last)
 void
 hash_map_free(struct hash_map *map)
 {
-	free(map->buckets);
+	if (map->buckets != &map->one)
+		free(map->buckets);
 	hash_map_init(map, map->secret);
 }

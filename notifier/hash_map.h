@@ -4,7 +4,8 @@
  *
  * Keys are chosen by strangers (topics, session ids), so they are hashed by
  * SipHash-2-4 with a random key: nobody can aim at one bucket.  The map owns
- * neither keys nor entries; both must stay where they are while they are in it.
+ * neither keys nor entries; both must stay where they are while they are in it,
+ * as must the map.
  */
 #ifndef HARTHIO_HASH_MAP_H
 #define HARTHIO_HASH_MAP_H
@@ -30,7 +31,8 @@ struct hash_entry
 struct hash_map
 {
 	const struct hash_key *secret;		 /* what keys are hashed with */
-	struct hash_entry	 **buckets;		 /* NULL until the first entry */
+	struct hash_entry	 **buckets;		 /* NULL until the first entry; then "one" */
+	struct hash_entry	  *one;			 /* the only bucket, as long as one is enough */
 	size_t				   bucket_count; /* 0 or a power of two */
 	size_t				   count;		 /* entries in the map */
 };

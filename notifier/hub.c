@@ -134,12 +134,12 @@ find_room(const struct hub *hub, struct slice topic, bool private)
 static struct hub_room *
 new_room(struct hub *hub, struct slice topic, bool private, struct hub_session *session)
 {
-	struct hub_room *room = memory_new(sizeof(*room));
 	char			 bytes[KEY_MAX_BYTES];
 	struct slice	 key = make_key(bytes, topic, private);
+	struct hub_room *room = memory_new(sizeof(*room) + key.length);
 
 	room->hub = hub;
-	room->key = memory_copy(key.data, key.length);
+	memcpy(room->key, key.data, key.length);
 	room->topic = slice_of(room->key + 1, key.length - 1);
 	hash_map_add(&hub->rooms, &room->entry, slice_of(room->key, key.length));
 	room->session = session;
@@ -209,7 +209,6 @@ free_room(struct hub *hub, struct hub_room *room)
 			room->next->previous = room->previous;
 	}
 	forget_state_frames(room);
-	free(room->key);
 	free(room);
 }
 

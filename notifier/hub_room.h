@@ -13,7 +13,6 @@ struct hub_room
 {
 	struct hub			  *hub;							   /* whose */
 	struct hash_entry	   entry;						   /* in the hub, by kind and topic */
-	char				  *key;							   /* the bytes of both */
 	struct slice		   topic;						   /* its name, in the key */
 	struct hub_member	  *members;						   /* at least one */
 	struct hub_session	  *session;						   /* what it is about; NULL: nothing we know */
@@ -27,6 +26,7 @@ struct hub_room
 														 * we are not in it */
 	struct registry_place *place;						   /* for the other loops; NULL: there are none */
 	uint64_t			   awaited;						   /* bits: loops that have not said who is present there */
+	char				   key[];						   /* its kind and its topic */
 };
 
 /*

@@ -66,9 +66,8 @@ read_bindings(struct channel *channel, json_t *wanted)
 	json_decref(bindings);
 }
 
-/* A random UUID: the key of who gives none. */
-static struct slice
-new_uuid(void)
+struct slice
+join_config_new_key(void)
 {
 	unsigned char bytes[16];
 	char		  text[UUID_LENGTH + 1];
@@ -88,6 +87,7 @@ new_uuid(void)
 	return slice_of(memory_copy(text, used), used);
 }
 
+/* No data: it gives none. */
 static struct slice
 read_key(json_t *key)
 {
@@ -100,7 +100,7 @@ read_key(json_t *key)
 		text = slice_text(number);
 	}
 	if (text.length == 0)
-		return new_uuid();
+		return (struct slice){0};
 	return slice_of(memory_copy(text.data, text.length), text.length);
 }
 

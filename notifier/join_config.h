@@ -21,4 +21,7 @@ struct slice join_config_text(json_t *value);
  */
 const char *join_config_read(struct channel *channel, json_t *config);
 
+/* A random UUID, to be freed: the key of who gives none. */
+struct slice join_config_new_key(void);
+
 #endif

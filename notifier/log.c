@@ -74,10 +74,11 @@ seconds_now(void)
 bool
 log_allow(enum log_level level)
 {
-	const double now = seconds_now();
+	double now;
 
 	if (!log_enabled(level))
 		return false;
+	now = seconds_now();
 	budget.lines += (now - budget.at) * CLIENT_LINES_PER_SECOND;
 	if (budget.at == 0 || budget.lines > CLIENT_LINES_BURST)
 		budget.lines = CLIENT_LINES_BURST;

@@ -59,9 +59,17 @@ bool	 log_allow(enum log_level level);
 uint64_t log_suppressed(void);
 void	 log_tick(void);
 
-#define log_error(...)	 log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...)	 log_write(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)	 log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+/* Nothing is quoted for a line that is not written. */
+#define log_if(level, ...)                 \
+	do                                     \
+	{                                      \
+		if (log_enabled(level))            \
+			log_write(level, __VA_ARGS__); \
+	} while (0)
+
+#define log_error(...)	 log_if(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_if(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)	 log_if(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)	 log_if(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 #endif

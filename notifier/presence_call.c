@@ -6,6 +6,7 @@
 
 #include <strings.h>
 
+#include "join_config.h"
 #include "json_scan.h"
 #include "loop.h"
 #include "message.h"
@@ -88,6 +89,8 @@ track(struct channel *channel, const struct phoenix_message *message,
 		/* Without a state a client would keep all that follows unread. */
 		if (!channel->member.hears_presence && channel->rights.hears_presence)
 			channel_send_presence_state(channel);
+		if (channel->key.data == NULL)
+			channel->key = join_config_new_key();
 		hub_track(&loop->hub, &channel->member, channel->key, payload,
 				  encode_reply(channel, message, true));
 	}

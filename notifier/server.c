@@ -27,7 +27,7 @@
 /* A token in the URL may have 5 KB and more. */
 #define HEADER_MAX_BYTES	 16384
 #define SERVICE_BUFFER_BYTES 32768
-#define RECEIVE_BUFFER_BYTES 1024
+#define RECEIVE_BUFFER_BYTES 512
 
 #define API_KEY_HEADER	  "x-api-key:"
 #define WEBSOCKET_VERSION "13"
@@ -274,7 +274,8 @@ is_too_many(struct lws *wsi)
 		limiter->refused[LIMIT_CONNECTIONS]++;
 		return true;
 	}
-	if (!tally_full(&limiter->totals->addresses, address_of(wsi, &address),
+	if (limiter->limits.address_connections == 0 ||
+		!tally_full(&limiter->totals->addresses, address_of(wsi, &address),
 					limiter->limits.address_connections))
 		return false;
 	limiter->refused[LIMIT_ADDRESS]++;
@@ -349,6 +350,20 @@ take_place(struct lws *wsi)
 	return tally;
 }
 
+static void
+log_opened(struct lws *wsi, const struct connection *connection)
+{
+	char peer[64] = "";
+
+	if (!log_enabled(LOG_LEVEL_INFO))
+		return;
+	lws_get_peer_simple(wsi, peer, sizeof(peer));
+	log_info("connection", "id=%llu event=opened peer=%s version=%d apikey=%s loop=%u",
+			 (unsigned long long) connection->id, log_text(peer),
+			 connection->version == PHOENIX_V1 ? 1 : 2,
+			 connection->apikey != NULL ? "given" : "none", connection->loop->index);
+}
+
 /* Headers are gone after this, so take what is needed. */
 static int
 handle_established(struct lws *wsi, struct session_data *data)
@@ -362,12 +377,8 @@ handle_established(struct lws *wsi, struct session_data *data)
 	connection = connection_new(server_loop(wsi), wsi, version);
 	connection->apikey = read_api_key(wsi);
 	connection->address = place;
-	lws_get_peer_simple(wsi, connection->peer, sizeof(connection->peer));
 	data->connection = connection;
-	log_info("connection", "id=%llu event=opened peer=%s version=%d apikey=%s loop=%u",
-			 (unsigned long long) connection->id, log_text(connection->peer),
-			 version == PHOENIX_V1 ? 1 : 2,
-			 connection->apikey != NULL ? "given" : "none", connection->loop->index);
+	log_opened(wsi, connection);
 	return 0;
 }
 

@@ -129,6 +129,9 @@ check_config(json_t *payload, struct slice text)
 	CHECK(channel.private == is_true(json_object_get(config, "private")));
 	CHECK(channel.awaits_feed == connection.awaits_feed);
 	CHECK(json_is_object(presence) || !channel.presence);
+	CHECK(channel.key.data == NULL || channel.key.length > 0);
+	if (channel.key.data == NULL)
+		channel.key = join_config_new_key();
 	CHECK(channel.key.length > 0 && utf8_valid(channel.key));
 	check_bindings(&channel, json_object_get(config, "postgres_changes"));
 	if (wrong == NULL)

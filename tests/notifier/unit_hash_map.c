@@ -53,6 +53,13 @@ test_hash_map(void)
 	hash_map_init(&map, &key);
 	CHECK(hash_map_find(&map, SLICE("x")) == NULL);
 	CHECK(hash_map_next(&map, NULL) == NULL);
+	/* the first one needs no memory */
+	hash_map_add(&map, &items[0].entry, SLICE("x"));
+	CHECK(map.buckets == &map.one && hash_map_find(&map, SLICE("x")) == &items[0].entry);
+	CHECK(hash_map_find(&map, SLICE("y")) == NULL);
+	CHECK(hash_map_next(&map, NULL) == &items[0].entry && hash_map_next(&map, &items[0].entry) == NULL);
+	hash_map_remove(&map, &items[0].entry);
+	CHECK(hash_map_find(&map, SLICE("x")) == NULL && hash_map_next(&map, NULL) == NULL);
 	for (int i = 0; i < ITEMS; i++)
 	{
 		snprintf(items[i].name, sizeof(items[i].name), "item-%d", i);
