@@ -23,6 +23,9 @@
 
 PG_FUNCTION_INFO_V1(harthio_provider_changed);
 
+/* A few providers fit into that; more take as much again. */
+#define CACHE_BYTES ((Size) 8192)
+
 static List			*cached = NIL;
 static MemoryContext cache_context = NULL; /* of what is cached */
 static Oid			 cached_table;		   /* that it was read from */
@@ -70,7 +73,7 @@ prepare_cache(void)
 {
 	if (cache_context != NULL)
 		return;
-	cache_context = AllocSetContextCreate(CacheMemoryContext, "harthio providers", ALLOCSET_SMALL_SIZES);
+	cache_context = AllocSetContextCreate(CacheMemoryContext, "harthio providers", 0, CACHE_BYTES, CACHE_BYTES);
 	CacheRegisterRelcacheCallback(note_change, (Datum) 0);
 	changes = 1;
 }

@@ -115,7 +115,7 @@ row_scan_open(RowScan *scan, RowTable table, LOCKMODE lock, int nkeys, bool late
 
 	/* ScanKeyInit() means collation "C", which is that of our key columns */
 	for (int i = 0; i < nkeys; i++)
-		ScanKeyInit(&scan->keys[i], i + 1, BTEqualStrategyNumber,
+		ScanKeyInit(&scan->keys[i], (AttrNumber) (i + 1), BTEqualStrategyNumber,
 					equality_of(scan->key->rd_opcintype[i]), (Datum) 0);
 }
 
