@@ -19,7 +19,6 @@
 
 #include "catalog/pg_type.h"
 #include "commands/async.h"
-#include "commands/extension.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "utils/array.h"
@@ -99,7 +98,7 @@ static void
 write_scores(void)
 {
 	worker_begin("writing scores");
-	if (OidIsValid(get_extension_oid("harthio", true)))
+	if (worker_has_extension())
 	{
 		score_ensure_loaded();
 		score_checkpoint();

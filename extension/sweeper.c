@@ -14,7 +14,6 @@
 #include "sweeper.h"
 
 #include "access/xact.h"
-#include "commands/extension.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -205,7 +204,7 @@ static void
 do_in_transaction(Work work, Walk *walk, int n)
 {
 	worker_begin(walk->sweep->activity);
-	if (OidIsValid(get_extension_oid("harthio", true)))
+	if (worker_has_extension())
 		work(walk, n);
 	worker_end();
 }

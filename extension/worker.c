@@ -10,12 +10,15 @@
 #include "worker.h"
 
 #include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
@@ -68,6 +71,21 @@ worker_begin(const char *activity)
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, activity);
+}
+
+/*
+ * DROP EXTENSION locks the extension first and then what belongs to it, in an
+ * order that is not ours: without this lock the two could wait for each other.
+ */
+bool
+worker_has_extension(void)
+{
+	Oid extension = get_extension_oid("harthio", true);
+
+	if (!OidIsValid(extension))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	return get_extension_oid("harthio", true) == extension;
 }
 
 void

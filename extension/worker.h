@@ -28,6 +28,12 @@ extern void worker_set(const char *name, const char *value);
 extern void worker_begin(const char *activity);
 extern void worker_end(void);
 
+/*
+ * Is the extension there?  It may have been dropped, and is not while this
+ * transaction lasts.
+ */
+extern bool worker_has_extension(void);
+
 /* After worker_end(), or after the transaction was aborted. */
 extern void worker_rest(void);
 

@@ -13,7 +13,7 @@
 #include "connection.h"
 #include "database.h"
 #include "hub.h"
-#include "identity.h"
+#include "identities.h"
 
 /* The codes that a failed channel shows its client, in the range for "rejoin". */
 #define CHANNEL_CODE_TOKEN	   4401

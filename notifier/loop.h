@@ -20,7 +20,7 @@
 #include "hash_map.h"
 #include "hub.h"
 #include "hub_border.h"
-#include "identity.h"
+#include "identities.h"
 #include "limiter.h"
 #include "list.h"
 #include "listener.h"

@@ -16,7 +16,7 @@ void test_auth(void);
 void test_frame(void);
 void test_hash_map(void);
 void test_hub(void);
-void test_identity(void);
+void test_identities(void);
 void test_json_scan(void);
 void test_limiter(void);
 void test_metrics(void);

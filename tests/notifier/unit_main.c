@@ -30,7 +30,7 @@ main(void)
 	test_frame();
 	test_hash_map();
 	test_hub();
-	test_identity();
+	test_identities();
 	test_json_scan();
 	test_limiter();
 	test_metrics();

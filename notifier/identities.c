@@ -1,8 +1,8 @@
 /*
- * identity.c
+ * identities.c
  *		Who somebody is: what a token says that was found to be good.
  */
-#include "identity.h"
+#include "identities.h"
 
 #include <jansson.h>
 #include <stdlib.h>

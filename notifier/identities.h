@@ -1,13 +1,13 @@
 /*
- * identity.h
+ * identities.h
  *		Who somebody is: what a token says that was found to be good.
  *
  * A client shows one token with each of its channels, and again when it comes
  * back, so the newest are remembered: whoever shows one of them, byte for byte
  * and before it ends, need not be verified again.  All who do share what it says.
  */
-#ifndef HARTHIO_IDENTITY_H
-#define HARTHIO_IDENTITY_H
+#ifndef HARTHIO_IDENTITIES_H
+#define HARTHIO_IDENTITIES_H
 
 #include "auth.h"
 #include "hash_map.h"

@@ -1,5 +1,5 @@
 /*
- * unit_identity.c
+ * unit_identities.c
  *		Is a token that was verified remembered for as long as it is good, and no
  *		other taken for it?
  */
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "identity.h"
+#include "identities.h"
 
 #define NOW 1000.0
 
@@ -87,7 +87,7 @@ test_many(struct identities *identities)
 }
 
 void
-test_identity(void)
+test_identities(void)
 {
 	static const struct hash_key secret = {1, 2};
 	struct identities			 identities;
