@@ -2,8 +2,8 @@
  * http.c
  *		One HTTP request with its body, and one small answer, now or later.
  *
- * Any page may ask, whatever its origin: what counts is the token, which no
- * browser sends by itself.
+ * Any page may ask, whatever its origin, but on the internal port: what counts is
+ * the token, which no browser sends by itself.
  */
 #include "http.h"
 
@@ -113,13 +113,15 @@ read_length(struct lws *wsi)
 	return length;
 }
 
-struct http_request *
-http_request_new(struct lws *wsi, struct loop *loop, const char *path)
+static struct http_request *
+request_new(struct lws *wsi, struct loop *loop, const char *path,
+			const struct http_handler *handler)
 {
 	struct http_request *request = memory_new(sizeof(*request));
 
 	request->wsi = wsi;
 	request->loop = loop;
+	request->handler = handler;
 	request->method = read_method(wsi);
 	request->path = memory_copy(path, strlen(path));
 	request->token = read_token(wsi);
@@ -139,8 +141,8 @@ http_request_new(struct lws *wsi, struct loop *loop, const char *path)
 	return request;
 }
 
-void
-http_request_free(struct http_request *request)
+static void
+request_free(struct http_request *request)
 {
 	if (request == NULL)
 		return;
@@ -199,11 +201,13 @@ add_header(struct lws *wsi, const char *name, const char *value, unsigned char *
 }
 
 static bool
-add_cors(const struct http_request *request, unsigned char **at, unsigned char *end)
+add_who_may_read(const struct http_request *request, unsigned char **at, unsigned char *end)
 {
 	const char *allowed = "authorization, apikey, content-type, x-client-info";
 	struct lws *wsi = request->wsi;
 
+	if (request->handler->internal)
+		return add_header(wsi, "cache-control:", "no-store", at, end);
 	if (!add_header(wsi, "access-control-allow-origin:", "*", at, end))
 		return false;
 	if (request->method != HTTP_OPTIONS)
@@ -257,7 +261,7 @@ write_answer(struct http_request *request)
 
 	good = lws_add_http_common_headers(request->wsi, request->status, request->answer_type,
 									   request->answer.length, &at, end) == 0 &&
-		   add_cors(request, &at, end) && add_retry_after(request, &at, end) &&
+		   add_who_may_read(request, &at, end) && add_retry_after(request, &at, end) &&
 		   add_more(request, &at, end) &&
 		   lws_finalize_http_header(request->wsi, &at, end) == 0;
 	if (good)
@@ -275,12 +279,81 @@ write_answer(struct http_request *request)
 }
 
 /* What is left of a body would be taken for the next request. */
-int
-http_writeable(struct http_request *request)
+static int
+finish(struct http_request *request)
 {
 	const bool whole = request->body.length == request->length;
 
 	if (!write_answer(request) || !whole)
 		return -1;
 	return lws_http_transaction_completed(request->wsi);
+}
+
+int
+http_start(struct http_request **place, struct lws *wsi, struct loop *loop,
+		   const char *path, const struct http_handler *handler)
+{
+	request_free(*place);
+	*place = request_new(wsi, loop, path, handler);
+	if (!handler->refuse_early(*place) && (*place)->length == 0)
+		handler->handle(*place);
+	return 0;
+}
+
+static int
+take_body(struct http_request *request, const char *bytes, size_t length)
+{
+	if (request->status != 0)
+		return 0;
+	if (length > request->length - request->body.length)
+		return -1;
+	buffer_append(&request->body, slice_of(bytes, length));
+	return 0;
+}
+
+static void
+take_body_end(struct http_request *request)
+{
+	if (request->status == 0 && request->length > 0 &&
+		request->body.length == request->length)
+		request->handler->handle(request);
+}
+
+/*
+ * Send what there is to send.  When that was all, libwebsockets frees "place", so
+ * the request is taken out of it before.
+ */
+static int
+write_to(struct http_request **place)
+{
+	struct http_request *request = *place;
+	int					 result;
+
+	if (request->status == 0)
+		return 0;
+	*place = NULL;
+	result = finish(request);
+	request_free(request);
+	return result;
+}
+
+int
+http_event(struct http_request **place, int reason, const void *in, size_t length)
+{
+	if (*place == NULL)
+		return 0;
+	switch (reason)
+	{
+		case LWS_CALLBACK_HTTP_BODY:
+			return take_body(*place, in, length);
+		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+			take_body_end(*place);
+			return 0;
+		case LWS_CALLBACK_HTTP_WRITEABLE:
+			return write_to(place);
+		default:
+			request_free(*place);
+			*place = NULL;
+			return 0;
+	}
 }

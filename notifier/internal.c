@@ -44,20 +44,24 @@ answer_ready(struct lws *wsi, const struct loop *loop)
 }
 
 static int
-handle_http(struct lws *wsi, const char *path)
+handle_http(struct lws *wsi, struct http_request **place, const char *path)
 {
-	int result;
+	struct loop *loop = server_loop(wsi);
+	int			 result;
+
+	if (loop->operations != NULL && operator_wants(path))
+		return http_start(place, wsi, loop, path, &operator_handler);
 
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0)
 	{
 		if (strcmp(path, "/metrics") == 0)
-			return answer_metrics(wsi, server_loop(wsi));
+			return answer_metrics(wsi, loop);
 		if (strcmp(path, "/readyz") == 0)
-			return answer_ready(wsi, server_loop(wsi));
+			return answer_ready(wsi, loop);
 		if (strcmp(path, "/healthz") == 0)
 			return server_answer(wsi, HTTP_STATUS_OK, "text/plain", SLICE("ok\n"));
 	}
-	if (pages_serve(wsi, server_loop(wsi)->started->options.operator_pages, PAGES_OF_OPERATOR, path, &result))
+	if (pages_serve(wsi, loop->started->options.operator_pages, PAGES_OF_OPERATOR, path, &result))
 		return result;
 	return server_answer(wsi, HTTP_STATUS_NOT_FOUND, "text/plain", SLICE("not found\n"));
 }
@@ -66,13 +70,28 @@ static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		 void *in, size_t length)
 {
-	(void) user;
-	(void) length;
-	if (reason == LWS_CALLBACK_HTTP)
-		return handle_http(wsi, in);
-	return reason == LWS_CALLBACK_HTTP_FILE_COMPLETION || reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE ? -1 : 0;
+	switch (reason)
+	{
+		case LWS_CALLBACK_HTTP:
+			return handle_http(wsi, user, in);
+		case LWS_CALLBACK_HTTP_BODY:
+		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		case LWS_CALLBACK_HTTP_WRITEABLE:
+		case LWS_CALLBACK_CLOSED_HTTP:
+		case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+			return user != NULL ? http_event(user, reason, in, length) : 0;
+		case LWS_CALLBACK_HTTP_FILE_COMPLETION:
+		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+			return -1;
+		default:
+			return 0;
+	}
 }
 
 const struct lws_protocols internal_protocols[] = {
-	{.name = "internal", .callback = on_event},
+	{
+		.name = "internal",
+		.callback = on_event,
+		.per_session_data_size = sizeof(struct http_request *),
+	},
 	{.name = NULL}};

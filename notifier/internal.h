@@ -5,6 +5,7 @@
  *	/metrics	what was counted, for Prometheus
  *	/healthz	200 while the process lives
  *	/readyz		200 if clients should be sent here, else 503 and why not
+ *	/operator/	see operator.h
  *	all others	files, see pages.h
  */
 #ifndef HARTHIO_INTERNAL_H

@@ -113,6 +113,8 @@ loop_end(struct loop *loop)
 		listener_stop(loop->listener);
 	if (loop->rpc != NULL)
 		rpc_stop(loop->rpc);
+	if (loop->operations != NULL)
+		operator_stop(loop->operations);
 	if (loop->upkeep != NULL)
 		upkeep_stop(loop->upkeep);
 }
@@ -215,6 +217,8 @@ on_tick(uv_timer_t *timer)
 	listener_tick(loop->listener);
 	if (loop->rpc != NULL)
 		rpc_tick(loop->rpc);
+	if (loop->operations != NULL)
+		operator_tick(loop->operations);
 	upkeep_tick(loop->upkeep);
 	log_tick();
 	for (struct connection *connection = loop->connections; connection != NULL;
@@ -292,6 +296,9 @@ start_links(struct loop *loop)
 	if (options->rpc)
 		loop->rpc = rpc_new(&loop->links, options, (unsigned) share_of(loop, options->rpc_connections),
 							share_of(loop, options->rpc_queue));
+	/* The internal port is the first loop's. */
+	if (options->operator_role != NULL && loop->index == 0)
+		loop->operations = operator_new(&loop->links, options);
 	loop->upkeep = upkeep_new(&loop->links, options,
 							  loop->index == 0 ? 1000 * options->probe_interval : 0,
 							  &loop->hub, &loop->hash_key);
@@ -358,6 +365,7 @@ loop_run(struct loop *loop)
 	database_free(loop->policies);
 	listener_free(loop->listener);
 	rpc_free(loop->rpc);
+	operator_free(loop->operations);
 	upkeep_free(loop->upkeep);
 	hub_free(&loop->hub);
 	identities_forget(&loop->identities);

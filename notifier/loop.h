@@ -26,6 +26,7 @@
 #include "listener.h"
 #include "mailbox.h"
 #include "metrics.h"
+#include "operator.h"
 #include "rpc.h"
 #include "server.h"
 #include "upkeep.h"
@@ -62,6 +63,7 @@ struct loop
 													 * be slow, as they are the operator's */
 	struct listener			   *listener;			 /* hears of changes */
 	struct rpc				   *rpc;				 /* calls functions; NULL: nobody does */
+	struct operations		   *operations;			 /* for the operator's page; NULL: there are none here */
 	struct upkeep			   *upkeep;				 /* leases and health checks */
 	struct connection		   *connections;		 /* all that are open */
 	struct list_link		   *unsent;				 /* those for which something gathered */

@@ -248,8 +248,9 @@ check_together(const struct options *options)
 	else if ((options->tls_certificate == NULL) != (options->tls_key == NULL))
 		log_error("options", "event=missing option=--%s hint=\"TLS needs a certificate and its key.\"",
 				  options->tls_key == NULL ? "tls-key" : "tls-certificate");
-	else if (options->operator_pages != NULL && !is_given(&options->internal))
-		log_error("options", "event=missing option=--internal-listen hint=\"The operator's pages are served there.\"");
+	else if ((options->operator_pages != NULL || options->operator_role != NULL) &&
+			 !is_given(&options->internal))
+		log_error("options", "event=missing option=--internal-listen hint=\"The operator's page is served there.\"");
 	else if (!is_given(&options->listen))
 		log_error("options", "event=invalid option=--listen reason=\"must not be empty\"");
 	else

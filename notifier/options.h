@@ -51,6 +51,7 @@ struct options
 	char		  *jwt_audience;		/* what "aud" must name; NULL: anything */
 	uint64_t	   jwt_leeway;			/* seconds that clocks may differ */
 	char		  *pages;				/* directory of files for browsers; NULL: none */
+	char		  *operator_role;		/* whose tokens may operate; NULL: nobody's */
 	char		  *operator_pages;		/* the same, on the internal port */
 	bool		   public_channels;		/* may topics other than sessions be joined? */
 	struct limits  limits;				/* how much may be asked for */

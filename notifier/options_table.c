@@ -33,6 +33,8 @@ const struct option options_table[] = {
 	 .help = "where /metrics, /healthz, /readyz and the operator's page are; empty: nowhere"},
 	{.name = "pages", .value_name = "DIRECTORY", .standard = "", .type = OPTION_DIRECTORY, AT(pages),
 	 .help = "files that browsers can get where clients connect; empty: none"},
+	{.name = "operator-role", .value_name = "ROLE", .standard = "", .type = OPTION_TEXT, AT(operator_role),
+	 .help = "role of tokens that may look and act at internal-listen, under /operator/; empty: nobody may"},
 	{.name = "operator-pages", .value_name = "DIRECTORY", .standard = "", .type = OPTION_DIRECTORY, AT(operator_pages),
 	 .help = "files that browsers can get from internal-listen, such as the operator's page; empty: none"},
 	{.name = "tls-certificate", .value_name = "FILE", .standard = "", .type = OPTION_TEXT, AT(tls_certificate), .reloadable = true,

@@ -27,7 +27,8 @@ enum pool_verdict
 	POOL_ANSWERED, /* see the result */
 	POOL_BUSY,	   /* never sent: no connection was free in time */
 	POOL_AWAY,	   /* never sent: there was no connection */
-	POOL_LOST	   /* sent, but the answer did not come */
+	POOL_LOST,	   /* sent, but the answer did not come */
+	POOL_FULL	   /* never asked: too many wait; for those who tell, see pool_ask() */
 };
 
 /*

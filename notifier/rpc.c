@@ -10,24 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth.h"
-#include "clock.h"
+#include "caller.h"
 #include "database_link.h"
-#include "log.h"
 #include "loop.h"
 #include "memory.h"
-#include "pool.h"
 #include "rpc_catalog.h"
 #include "rpc_error.h"
 #include "rpc_filter.h"
 #include "rpc_statement.h"
 
-#define ANONYMOUS_ROLE		"anon"
-#define CATALOG_MIN_AGE_MS	1000
-#define ANSWER_PATIENCE_MS	5000
-#define RETRY_AFTER_SECONDS 1
-#define NAME_MAX_BYTES		63
-#define TEXT_MAX_BYTES		512
+#define CATALOG_MIN_AGE_MS 1000
+#define ANSWER_PATIENCE_MS 5000
+#define NAME_MAX_BYTES	   63
+#define TEXT_MAX_BYTES	   512
 
 struct rpc
 {
@@ -47,26 +42,12 @@ struct rpc_call
 	const char			*name;	  /* of the function, in the request's path */
 	struct rpc_query	 query;	  /* what is wanted of the result */
 	json_t				*body;	  /* NULL: the arguments are in the query */
-	struct claims		 claims;  /* who calls */
-	char				*role;	  /* as which role */
+	struct caller		 caller;  /* who calls */
 	bool				 is_void; /* the function returns nothing */
 };
 
 /* supabase-js names this one unless told otherwise, so it is no choice. */
 #define ANY_SCHEMA "public"
-
-/* All that is set for one transaction; the role comes last, it may forbid things. */
-#define SETTINGS                                              \
-	"pg_catalog.set_config('search_path', $1, true),"         \
-	" pg_catalog.set_config('statement_timeout', $2, true),"  \
-	" pg_catalog.set_config('request.method', $3, true),"     \
-	" pg_catalog.set_config('request.path', $4, true),"       \
-	" pg_catalog.set_config('request.jwt.claims', $5, true)," \
-	" pg_catalog.set_config('role', $6, true)"
-
-static const char prologue[] = "SELECT " SETTINGS;
-static const char reading_prologue[] =
-	"SELECT pg_catalog.set_config('transaction_read_only', 'on', true), " SETTINGS;
 
 static void look_up(struct rpc_call *call);
 
@@ -154,8 +135,7 @@ call_free(void *work)
 		pool_cancel(call->job);
 	json_decref(call->body);
 	rpc_query_free(&call->query);
-	claims_free(&call->claims);
-	free(call->role);
+	caller_free(&call->caller);
 	free(call);
 }
 
@@ -165,28 +145,12 @@ refuse(struct rpc_call *call, unsigned status, const char *code, const char *mes
 	rpc_error_answer(call->request, status, code, message, NULL, NULL);
 }
 
-static void
-refuse_for_now(struct rpc_call *call, unsigned status, const char *code, const char *message)
-{
-	call->request->retry_after = RETRY_AFTER_SECONDS;
-	metrics_add(&call->request->loop->metrics, METRIC_RPC_REFUSED, 1);
-	refuse(call, status, code, message);
-}
-
 /* There is no answer of the database. */
 static void
 refuse_unanswered(struct rpc_call *call, enum pool_verdict verdict)
 {
-	if (verdict == POOL_BUSY)
-		refuse_for_now(call, 504, "PGRST003",
-					   "Timed out acquiring connection from connection pool.");
-	else if (verdict == POOL_AWAY)
-		refuse_for_now(call, 503, "PGRST000",
-					   "Could not connect with the database");
-	else
-		refuse_for_now(call, 503, "PGRST001",
-					   "The connection with the database was lost before it answered; "
-					   "the function may have run");
+	metrics_add(&call->request->loop->metrics, METRIC_RPC_REFUSED, 1);
+	rpc_error_answer_verdict(call->request, verdict);
 }
 
 static const json_t *
@@ -202,23 +166,6 @@ refuse_query(struct rpc_call *call)
 
 	rpc_error_answer(call->request, problem->status, problem->code, problem->message,
 					 *problem->details != '\0' ? problem->details : NULL, NULL);
-}
-
-static bool
-is_known(const struct rpc_call *call)
-{
-	return strcmp(call->role, ANONYMOUS_ROLE) != 0;
-}
-
-/* The operator has to know: no caller can do anything about it. */
-static void
-log_role(const struct rpc_call *call, const PGresult *result)
-{
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-	if (message != NULL && strstr(message, "permission denied to set role") != NULL)
-		log_warning("rpc", "event=no_role role=%s hint=%s", log_text(call->role),
-					log_text("GRANT this role to the one that the notifier logs in as."));
 }
 
 /* It is not there any more, or not as it was. */
@@ -290,10 +237,9 @@ on_called(void *owner, enum pool_verdict verdict, const PGresult *result)
 		refuse_unanswered(call, verdict);
 	else if (PQresultStatus(result) != PGRES_TUPLES_OK)
 	{
-		log_role(call, result);
 		if (is_about_function(result))
 			forget_catalog(call->rpc);
-		rpc_error_answer_result(call->request, result, is_known(call));
+		caller_answer_error(&call->caller, call->request, result);
 	}
 	else if (call->is_void)
 		http_answer(call->request, 204, SLICE(""));
@@ -307,22 +253,7 @@ ask(struct rpc_call *call, const struct pool_statement *statements, size_t count
 {
 	call->job = pool_ask(call->rpc->pool, statements, count, callback, call);
 	if (call->job == NULL)
-		refuse_for_now(call, 503, "PGRST003",
-					   "Too many calls are waiting for the database");
-}
-
-static const char *
-method_of(const struct rpc_call *call)
-{
-	switch (call->request->method)
-	{
-		case HTTP_GET:
-			return "GET";
-		case HTTP_HEAD:
-			return "HEAD";
-		default:
-			return "POST";
-	}
+		refuse_unanswered(call, POOL_FULL);
 }
 
 /* The arguments as one value, after those of the filters. */
@@ -353,10 +284,8 @@ run(struct rpc_call *call, const json_t *function)
 	struct buffer		  sql = {0};
 	char				 *arguments = arguments_text(call);
 	struct pool_statement statements[] = {
-		{.before = reads ? reading_prologue : prologue,
-		 .values = {rpc_function_schema(function), call->rpc->timeout, method_of(call),
-					call->request->path, call->claims.json, call->role},
-		 .value_count = 6},
+		caller_settings(&call->caller, call->request, rpc_function_schema(function), call->rpc->timeout,
+						reads),
 		{.value_count = 0}};
 
 	call->is_void = rpc_function_is_void(function);
@@ -421,7 +350,7 @@ on_catalog(void *owner, enum pool_verdict verdict, const PGresult *result)
 	if (verdict != POOL_ANSWERED)
 		refuse_unanswered(call, verdict);
 	else if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		rpc_error_answer_result(call->request, result, is_known(call));
+		rpc_error_answer_result(call->request, result, caller_is_known(&call->caller));
 	else
 	{
 		rpc_catalog_take(&rpc->catalog, PQgetvalue(result, 0, 0));
@@ -518,37 +447,6 @@ look_up(struct rpc_call *call)
 		refuse_unknown(call);
 }
 
-/* Who calls?  False: that was answered. */
-static bool
-read_token(struct rpc_call *call)
-{
-	struct http_request *request = call->request;
-	struct auth_refusal	 refusal;
-	struct slice		 rest;
-	json_t				*claims;
-
-	if (request->token == NULL)
-	{
-		refuse(call, 401, "PGRST302", "Anonymous access is disabled");
-		return false;
-	}
-	if (!auth_verify(request->loop->auth, slice_text(request->token), clock_now(),
-					 &call->claims, &refusal))
-	{
-		call->claims = (struct claims){0};
-		refuse(call, 401, strcmp(refusal.code, "InvalidJWTToken") == 0 ? "PGRST303" : "PGRST301",
-			   slice_after(slice_text(refusal.message), SLICE("Token has expired"), &rest)
-				   ? "JWT expired"
-				   : refusal.message);
-		return false;
-	}
-	claims = json_loads(call->claims.json, 0, NULL);
-	call->role = memory_copy(json_string_value(json_object_get(claims, "role")),
-							 json_string_length(json_object_get(claims, "role")));
-	json_decref(claims);
-	return true;
-}
-
 /* An empty body has no arguments.  False: it was answered with what is wrong. */
 static bool
 read_body(struct rpc_call *call)
@@ -589,7 +487,7 @@ start_call(struct http_request *request)
 	call->name = name.data;
 	request->work = call;
 	request->abandon = call_free;
-	if (!read_token(call) || !read_query(call) || !read_body(call))
+	if (!caller_read(&call->caller, request) || !read_query(call) || !read_body(call))
 		return;
 	metrics_add(&request->loop->metrics, METRIC_RPC_CALLS, 1);
 	look_up(call);

@@ -10,7 +10,8 @@
 #include "json_scan.h"
 #include "rpc_statement.h"
 
-#define ROWS_MAX 24
+#define RETRY_AFTER_SECONDS 1
+#define ROWS_MAX			24
 
 /* SQLSTATEs, or beginnings of them; the first one that fits counts. */
 static const struct
@@ -19,6 +20,20 @@ static const struct
 	unsigned	status;
 } statuses[] = {
 	{"08", 503}, {"09", 500}, {"0L", 403}, {"0P", 403}, {"21000", 500}, {"23503", 409}, {"23505", 409}, {"25006", 405}, {"25", 500}, {"28", 403}, {"2D", 500}, {"38", 500}, {"39", 500}, {"3B", 500}, {"40", 500}, {"42883", 404}, {"42P01", 404}, {"42P17", 500}, {"53400", 500}, {"53", 503}, {"54", 500}, {"55", 500}, {"57P01", 503}, {"57", 500}, {"58", 500}, {"F0", 500}, {"HV", 500}, {"P0001", 400}, {"P0", 500}, {"XX", 500}};
+
+/* Why there is no answer, by verdict. */
+static const struct no_answer
+{
+	unsigned	status;
+	const char *code;
+	const char *message;
+} no_answers[] = {
+	[POOL_BUSY] = {504, "PGRST003", "Timed out acquiring connection from connection pool."},
+	[POOL_AWAY] = {503, "PGRST000", "Could not connect with the database"},
+	[POOL_LOST] = {503, "PGRST001",
+				   "The connection with the database was lost before it answered; "
+				   "the function may have run"},
+	[POOL_FULL] = {503, "PGRST003", "Too many calls are waiting for the database"}};
 
 /* PT402 is what a function raises to be answered with 402. */
 static unsigned
@@ -104,6 +119,15 @@ is_not_singular(const char *code, const char *message, char rows[ROWS_MAX])
 	found += strlen(RPC_NOT_SINGULAR);
 	snprintf(rows, ROWS_MAX, "%.*s", (int) strspn(found, "0123456789"), found);
 	return true;
+}
+
+void
+rpc_error_answer_verdict(struct http_request *request, enum pool_verdict verdict)
+{
+	const struct no_answer *why = &no_answers[verdict];
+
+	request->retry_after = RETRY_AFTER_SECONDS;
+	rpc_error_answer(request, why->status, why->code, why->message, NULL, NULL);
 }
 
 void

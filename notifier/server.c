@@ -104,7 +104,7 @@ answer(struct lws *wsi, unsigned status, const char *body)
 	return server_answer(wsi, status, "text/plain", slice_text(body));
 }
 
-/* Nothing is left to come: whoever's the path is handles it. */
+/* Whoever's the path is handles it. */
 static void
 handle_whole(struct http_request *request)
 {
@@ -120,76 +120,7 @@ refuse_early(struct http_request *request)
 	return rpc_wants(request->path) ? rpc_refuse_early(request) : rest_refuse_early(request);
 }
 
-/* A request that takes more than one callback. */
-static int
-start_request(struct lws *wsi, struct session_data *data, const char *path)
-{
-	http_request_free(data->request);
-	data->request = http_request_new(wsi, server_loop(wsi), path);
-	if (!refuse_early(data->request) && data->request->length == 0)
-		handle_whole(data->request);
-	return 0;
-}
-
-static int
-handle_body(struct http_request *request, const char *bytes, size_t length)
-{
-	if (request->status != 0)
-		return 0;
-	if (length > request->length - request->body.length)
-		return -1;
-	buffer_append(&request->body, slice_of(bytes, length));
-	return 0;
-}
-
-static void
-handle_body_end(struct http_request *request)
-{
-	if (request->status == 0 && request->length > 0 &&
-		request->body.length == request->length)
-		handle_whole(request);
-}
-
-/*
- * Send what there is to send.  When that was all, libwebsockets frees "data", so
- * the request is taken out of it before.
- */
-static int
-handle_request_writeable(struct session_data *data)
-{
-	struct http_request *request = data->request;
-	int					 result;
-
-	if (request->status == 0)
-		return 0;
-	data->request = NULL;
-	result = http_writeable(request);
-	http_request_free(request);
-	return result;
-}
-
-/* The events of such a request.  -1 closes the socket. */
-static int
-handle_request(enum lws_callback_reasons reason, struct session_data *data,
-			   const void *in, size_t length)
-{
-	if (data == NULL || data->request == NULL)
-		return 0;
-	switch (reason)
-	{
-		case LWS_CALLBACK_HTTP_BODY:
-			return handle_body(data->request, in, length);
-		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-			handle_body_end(data->request);
-			return 0;
-		case LWS_CALLBACK_HTTP_WRITEABLE:
-			return handle_request_writeable(data);
-		default:
-			http_request_free(data->request);
-			data->request = NULL;
-			return 0;
-	}
-}
+static const struct http_handler api = {.refuse_early = refuse_early, .handle = handle_whole};
 
 static int
 handle_http(struct lws *wsi, struct session_data *data, const char *path)
@@ -197,7 +128,7 @@ handle_http(struct lws *wsi, struct session_data *data, const char *path)
 	int result;
 
 	if (rest_wants(path) || rpc_wants(path))
-		return start_request(wsi, data, path);
+		return http_start(&data->request, wsi, server_loop(wsi), path, &api);
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 && strcmp(path, "/healthcheck") == 0)
 		return answer(wsi, HTTP_STATUS_OK, "ok");
 	if (pages_serve(wsi, server_loop(wsi)->started->options.pages, PAGES_OF_CLIENTS, path, &result))
@@ -517,7 +448,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		case LWS_CALLBACK_HTTP_WRITEABLE:
 		case LWS_CALLBACK_CLOSED_HTTP:
 		case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
-			return handle_request(reason, user, in, length);
+			return user != NULL ? http_event(&((struct session_data *) user)->request, reason, in, length) : 0;
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 			return confirm_upgrade(wsi, in);
 		case LWS_CALLBACK_ESTABLISHED:
