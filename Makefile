@@ -80,6 +80,16 @@ include $(PGXS)
 # make installcheck wants a server with the settings of tests/server.conf
 CONTRIB_TESTDB = harthio_regression
 ISOLATION_TESTDB = harthio_regression
+
+# the operator's page, for the notifier's --operator-pages
+PAGES_DIR = $(DESTDIR)$(datadir)/harthio/operator
+install: install-pages
+install-pages:
+	$(MKDIR_P) '$(PAGES_DIR)'
+	$(INSTALL_DATA) $(addprefix $(srcdir)/,$(wildcard web/operator/*)) '$(PAGES_DIR)/'
+uninstall: uninstall-pages
+uninstall-pages:
+	rm -rf '$(DESTDIR)$(datadir)/harthio'
 else
 all install installcheck:
 	@echo "PostgreSQL's server headers are missing; make run and make test install them" >&2
@@ -104,7 +114,7 @@ run:
 test:
 	@scripts/test
 
-.PHONY: notifier clean clean-notifier run test
+.PHONY: notifier clean clean-notifier install-pages uninstall-pages run test
 
 # for scripts: `make print-REGRESS` prints the variable
 print-%:

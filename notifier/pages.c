@@ -75,8 +75,9 @@ pages_find(const char *directory, const char *path, char *file, unsigned size)
 	length = snprintf(wanted, sizeof(wanted), "%s%s%s", directory, path, is_directory ? INDEX : "");
 	if (length < 0 || (size_t) length >= sizeof(wanted) || realpath(wanted, real) == NULL)
 		return false;
-	/* No symbolic link leads out. */
-	if (!slice_after(slice_text(real), slice_text(directory), &rest) || rest.data[0] != '/')
+	/* No symbolic link leads out, or to what is hidden. */
+	if (!slice_after(slice_text(real), slice_text(directory), &rest) || rest.data[0] != '/' ||
+		strstr(rest.data, "/.") != NULL)
 		return false;
 	if (stat(real, &status) != 0 || !S_ISREG(status.st_mode) || access(real, R_OK) != 0)
 		return false;

@@ -57,7 +57,7 @@ make_link(const char *name, const char *target)
 static void
 remove_all(void)
 {
-	static const char *const names[] = {"p/a", "p/index.html", "p/.h", "p/d/index.html", "p/d/out", "p/d/in", "p/u", "p/d", "p", "pp", "s", ""};
+	static const char *const names[] = {"p/a", "p/index.html", "p/.h", "p/d/index.html", "p/d/out", "p/d/in", "p/u", "p/v", "p/d", "p", "pp", "s", ""};
 	char					 path[PATH_MAX];
 
 	directory[strlen(directory) - 2] = '\0';
@@ -88,6 +88,7 @@ LLVMFuzzerInitialize(const int *argc, char ***argv)
 	make_link("p/u", "../s");
 	make_link("p/d/out", "/etc");
 	make_link("p/d/in", "../a");
+	make_link("p/v", "../p/.h");
 	memcpy(directory + strlen(directory), "/p", sizeof("/p"));
 	atexit(remove_all);
 	return 0;

@@ -43,6 +43,7 @@ symlinkSync('../secret', inside('out'))
 symlinkSync('../pages-too', inside('beside'))
 symlinkSync('/etc', inside('sub', 'etc'))
 symlinkSync('circle', inside('circle'))
+symlinkSync('.hidden', inside('shown'))
 execFileSync('mkfifo', [inside('fifo')])
 
 // The directory's own name may be a symbolic link: the operator gave it.
@@ -155,7 +156,7 @@ test('nothing outside of the directory, nothing hidden and nothing that is no fi
   const hostile = ['/../secret', '/sub/../../secret', '/%2e%2e/secret', '/%2e%2e%2fsecret', '/..%2fsecret', '/sub/..%2f..%2fsecret',
     '/.%2e/secret', '/%252e%252e/secret', '/..%5csecret', '/..\\secret', '/sub/%2e%2e/%2e%2e/secret', '//etc/passwd', '/%2fetc%2fpasswd',
     '/sub//../../secret', '/./../secret', '/....//secret', '/..;/secret', '/%c0%ae%c0%ae/secret', `${directory}/secret`,
-    '/../pages-too/secret', '/beside/secret', '/out', '/sub/etc/passwd', '/circle', '/fifo', '/sub', '/.hidden', '/%2ehidden', '/./.hidden',
+    '/../pages-too/secret', '/beside/secret', '/out', '/sub/etc/passwd', '/circle', '/shown', '/fifo', '/sub', '/.hidden', '/%2ehidden', '/./.hidden',
     '/out%00', '/.hidden%00.js', '/%00/secret', '/page.js%00.html', `/${'../'.repeat(200)}etc/passwd`, `/${'a/'.repeat(4000)}`,
     `/${'a'.repeat(8000)}`, `/${'%2e%2e%2f'.repeat(500)}secret`, '/page.js%0d%0aset-cookie:a=b']
   for (const where of hostile) {
