@@ -63,7 +63,7 @@ DO $$
 BEGIN
 	FOR i IN 1 .. 1000 LOOP
 		COMMIT;
-		EXIT WHEN (SELECT bool_and(score_history -> -1 -> 1 = to_jsonb(score)) FROM harthio.provider_stats);
+		EXIT WHEN (SELECT bool_and(score_history -> -1 -> 1 IS NOT DISTINCT FROM to_jsonb(score)) FROM harthio.provider_stats);
 		PERFORM pg_sleep(0.01);
 	END LOOP;
 END $$;
