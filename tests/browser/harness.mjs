@@ -4,6 +4,7 @@
 //
 // Run by tests/browser/run, which makes the network namespace and the cluster.
 
+import { copyFileSync } from 'node:fs'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
 import { atEnd } from './ending.mjs'
@@ -140,5 +141,16 @@ export function longestApart(one, other) {
 export const percentile = (numbers, share) =>
   [...numbers].sort((a, b) => a - b)[Math.min(numbers.length - 1, Math.ceil(numbers.length * share) - 1)]
 
-// For docs/, where README and the pages' own documentation show it.
-export const screenshot = (page, name) => page.screenshot({ path: path.join(root, 'docs', `${name}.png`) })
+// A picture to look at, in .test/browser.
+export async function screenshot(page, name, options = {}) {
+  const file = path.join(root, '.test/browser', `${name}.png`)
+  await page.screenshot({ path: file, ...options })
+  return file
+}
+
+// One that README shows: what is in docs/ is replaced only when asked, with
+// HARTHIO_SCREENSHOTS=docs, because no two are the same.
+export async function screenshotForDocs(page, name) {
+  const file = await screenshot(page, name)
+  if (process.env.HARTHIO_SCREENSHOTS === 'docs') copyFileSync(file, path.join(root, 'docs', `${name}.png`))
+}

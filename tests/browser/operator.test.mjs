@@ -320,15 +320,15 @@ test('screenshots', async () => {
   const fresh = await h.openPage(`${URL}#token=${token()}`, { viewport: { width: 1280, height: 900 } })
   await shows('#sessions', 'tutor-maths-12', fresh)
   await shows('#switches', 'pairing-ui', fresh)
-  await h.screenshot(fresh, 'operator')
+  await h.screenshotForDocs(fresh, 'operator')
 
   // on a telephone, in the dark, nothing is wider than the screen
   await fresh.emulateMedia({ colorScheme: 'dark' })
   await fresh.setViewportSize({ width: 390, height: 844 })
   assert.equal(await fresh.evaluate(() => document.documentElement.scrollWidth), 390)
-  await fresh.screenshot({ path: path.join(h.root, '.test/browser/operator-phone.png'), fullPage: true })
+  await h.screenshot(fresh, 'operator-phone', { fullPage: true })
   await fresh.setViewportSize({ width: 1280, height: 900 })
-  await fresh.screenshot({ path: path.join(h.root, '.test/browser/operator-dark.png') })
+  await h.screenshot(fresh, 'operator-dark')
 
   await claim('apart-now', 'amira')
   await claim('apart-now', 'bo')
@@ -336,7 +336,7 @@ test('screenshots', async () => {
   await move('apart-now', 1)
   await report('apart-now', 2, 'bo')
   await shows('#together', '1 pair apart', fresh)
-  await fresh.screenshot({ path: path.join(h.root, '.test/browser/operator-apart.png') })
+  await h.screenshot(fresh, 'operator-apart')
   await end('apart-now')
   assert.deepEqual(fresh.problems, [])
 })
