@@ -44,6 +44,7 @@ struct server
 	struct lws_vhost   *vhost;	  /* adopts the sockets of clients */
 	struct lws_vhost   *internal; /* and those of the internal port */
 	SSL_CTX			   *ssl;	  /* of the clients' handshakes; NULL: no TLS */
+	SSL_CTX			   *unused;	  /* for handshakes of our own, of which there are none */
 };
 
 /* What libwebsockets keeps for us with each socket. */
@@ -506,10 +507,24 @@ make_internal(struct server *server)
  */
 static const lws_retry_bo_t no_pings = {0};
 
+/*
+ * With TLS libwebsockets would make something for connections of its own, with all
+ * authorities of the system, and never free it, unless it is given one.
+ */
+static struct server *
+new_server(struct loop *loop)
+{
+	struct server *server = memory_new(sizeof(*server));
+
+	server->loop = loop;
+	server->unused = SSL_CTX_new(TLS_client_method());
+	return server;
+}
+
 struct server *
 server_new(struct loop *loop)
 {
-	struct server *server = memory_new(sizeof(*server));
+	struct server *server = new_server(loop);
 	void		  *loops[] = {&loop->uv};
 	const uint64_t tls = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
 						 LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
@@ -518,6 +533,7 @@ server_new(struct loop *loop)
 		.protocols = protocols,
 		.options = LWS_SERVER_OPTION_LIBUV | (loop->started->tls != NULL ? tls : 0),
 		.foreign_loops = loops,
+		.provided_client_ssl_ctx = server->unused,
 		.max_http_header_data = HEADER_MAX_BYTES,
 		.pt_serv_buf_size = SERVICE_BUFFER_BYTES,
 		.retry_and_idle_policy = &no_pings,
@@ -528,11 +544,10 @@ server_new(struct loop *loop)
 	};
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_library);
-	server->loop = loop;
 	server->context = lws_create_context(&info);
 	if (server->context == NULL)
 	{
-		free(server);
+		server_free(server);
 		return NULL;
 	}
 	server->vhost = lws_get_vhost_by_name(server->context, "default");
@@ -593,5 +608,6 @@ server_free(struct server *server)
 		return;
 	if (server->context != NULL)
 		lws_context_destroy(server->context);
+	SSL_CTX_free(server->unused);
 	free(server);
 }
