@@ -12,8 +12,8 @@
 
 #define BUFFER_FIRST_CAPACITY 256
 
-static void
-reserve(struct buffer *buffer, size_t more)
+void
+buffer_reserve(struct buffer *buffer, size_t more)
 {
 	size_t capacity = buffer->capacity;
 
@@ -30,7 +30,7 @@ reserve(struct buffer *buffer, size_t more)
 void
 buffer_append(struct buffer *buffer, struct slice bytes)
 {
-	reserve(buffer, bytes.length);
+	buffer_reserve(buffer, bytes.length);
 	if (bytes.length > 0)
 		memcpy(buffer->data + buffer->length, bytes.data, bytes.length);
 	buffer->length += bytes.length;
@@ -45,7 +45,7 @@ buffer_append_text(struct buffer *buffer, const char *text)
 void
 buffer_append_byte(struct buffer *buffer, unsigned char byte)
 {
-	reserve(buffer, 1);
+	buffer_reserve(buffer, 1);
 	buffer->data[buffer->length++] = (char) byte;
 }
 

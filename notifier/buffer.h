@@ -16,6 +16,7 @@ struct buffer
 	size_t capacity; /* how many fit before it must grow */
 };
 
+void		 buffer_reserve(struct buffer *buffer, size_t more);
 void		 buffer_append(struct buffer *buffer, struct slice bytes);
 void		 buffer_append_text(struct buffer *buffer, const char *text);
 void		 buffer_append_byte(struct buffer *buffer, unsigned char byte);

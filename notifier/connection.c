@@ -32,6 +32,8 @@ connection_new(struct loop *loop, struct lws *wsi, enum phoenix_version version)
 	connection->version = version;
 	connection->opened_at = uv_now(&loop->uv);
 	connection->heard_at = connection->opened_at;
+	connection->queue = &connection->queue_one;
+	connection->queue_capacity = 1;
 	hash_map_init(&connection->channels, &loop->hash_key);
 	metrics_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
 	loop_add_connection(loop, connection);
@@ -55,22 +57,24 @@ queue_clear(struct connection *connection)
 {
 	while (connection->queue_count > 0)
 		frame_release(queue_pop(connection));
-	free(connection->queue);
-	connection->queue = NULL;
-	connection->queue_capacity = 0;
+	if (connection->queue != &connection->queue_one)
+		free(connection->queue);
+	connection->queue = &connection->queue_one;
+	connection->queue_capacity = 1;
 	connection->queue_head = 0;
 }
 
 static void
 queue_grow(struct connection *connection)
 {
-	size_t		   old = connection->queue_capacity;
-	size_t		   capacity = old == 0 ? QUEUE_FIRST_CAPACITY : old * 2;
+	uint32_t	   old = connection->queue_capacity;
+	uint32_t	   capacity = old == 1 ? QUEUE_FIRST_CAPACITY : old * 2;
 	struct frame **queue = memory_resize(NULL, capacity, sizeof(void *));
 
-	for (size_t i = 0; i < connection->queue_count; i++)
+	for (uint32_t i = 0; i < connection->queue_count; i++)
 		queue[i] = connection->queue[(connection->queue_head + i) & (old - 1)];
-	free(connection->queue);
+	if (connection->queue != &connection->queue_one)
+		free(connection->queue);
 	connection->queue = queue;
 	connection->queue_capacity = capacity;
 	connection->queue_head = 0;
@@ -86,7 +90,7 @@ log_closed(const struct connection *connection)
 	log_info("connection",
 			 "id=%llu event=closed code=%u reason=%s age_ms=%llu "
 			 "messages_in=%llu bytes_in=%llu messages_out=%llu bytes_out=%llu "
-			 "malformed=%llu refused=%llu unsent=%zu",
+			 "malformed=%u refused=%u unsent=%u",
 			 (unsigned long long) connection->id, connection->close_code,
 			 log_text(reason),
 			 (unsigned long long) (uv_now(&connection->loop->uv) -
@@ -95,8 +99,8 @@ log_closed(const struct connection *connection)
 			 (unsigned long long) connection->bytes_in,
 			 (unsigned long long) connection->messages_out,
 			 (unsigned long long) connection->bytes_out,
-			 (unsigned long long) connection->malformed,
-			 (unsigned long long) connection->refused, connection->queue_count);
+			 connection->malformed,
+			 connection->refused, connection->queue_count);
 }
 
 void
@@ -239,7 +243,7 @@ close_slow_reader(struct connection *connection)
 {
 	connection_refuse(connection, LIMIT_QUEUE);
 	metrics_add(&connection->loop->metrics, METRIC_SLOW_READERS, 1);
-	log_warning("connection", "id=%llu event=slow_reader frames=%zu bytes=%zu so_far=%llu",
+	log_warning("connection", "id=%llu event=slow_reader frames=%u bytes=%zu so_far=%llu",
 				(unsigned long long) connection->id, connection->queue_count,
 				connection->queue_bytes,
 				(unsigned long long) connection->loop->limiter.refused[LIMIT_QUEUE]);

@@ -43,49 +43,49 @@ enum connection_state
 								 * peer's */
 };
 
+/* What each tick and each frame look at comes first, together. */
 struct connection
 {
-	struct connection	*next;		  /* in the loop's list */
-	struct connection	*previous;	  /* in the loop's list */
-	struct list_link	 unsent;	  /* in the loop's list */
-	struct list_link	 unread;	  /* in the loop's list */
-	struct loop			*loop;		  /* whose we are */
-	struct lws			*wsi;		  /* our socket, as libwebsockets knows it */
-	uint64_t			 id;		  /* for the log; never used twice */
-	char				*apikey;	  /* from the URL or a header; NULL: none */
-	enum phoenix_version version;	  /* serializer that was asked for */
-	bool				 realtime_js; /* understands kind 4 */
-	struct hash_map		 channels;	  /* struct channel, by topic */
-	bool				 awaits_feed; /* some channel does */
-	double				 next_expiry; /* no token of ours ends before; 0: none */
+	struct connection	 *next;			   /* in the loop's list */
+	struct loop			 *loop;			   /* whose we are */
+	uint64_t			  heard_at;		   /* loop time, milliseconds: when the client last
+											* said anything */
+	double				  next_expiry;	   /* no token of ours ends before; 0: none */
+	enum connection_state state;		   /* changed by connection_close() alone */
+	enum phoenix_version  version;		   /* serializer that was asked for */
+	bool				  pinged;		   /* it was asked since whether it is there */
+	bool				  awaits_feed;	   /* some channel does */
+	bool				  realtime_js;	   /* understands kind 4 */
+	bool				  writeable_asked; /* a writeable callback is on its way */
+	uint32_t			  queue_capacity;  /* slots of the ring, a power of two */
+	struct frame		**queue;		   /* ring of frames to be sent; mostly one is enough */
+	uint32_t			  queue_head;	   /* slot of the oldest frame */
+	uint32_t			  queue_count;	   /* frames that wait */
+	size_t				  queue_bytes;	   /* and their bytes */
+	struct frame		 *queue_one;	   /* the ring of one slot */
+	struct list_link	  unsent;		   /* in the loop's list */
+	struct lws			 *wsi;			   /* our socket, as libwebsockets knows it */
+	uint64_t			  messages_out;	   /* counters for the closing line */
+	uint64_t			  bytes_out;
+	uint64_t			  messages_in;
+	uint64_t			  bytes_in;
+	struct hash_map		  channels; /* struct channel, by topic */
+	struct list_link	  unread;	/* in the loop's list */
+	struct buffer		  incoming; /* the message so far, if it is in pieces */
 
-	enum connection_state state;		  /* changed by connection_close() alone */
-	unsigned			  close_code;	  /* ours or the peer's; 0: no close frame */
-	const char			 *close_reason;	  /* why, if we close; a literal */
-	uint64_t			  close_deadline; /* loop time at which patience ends */
-
-	struct buffer  incoming;		/* the message so far, if it is in pieces */
-	struct frame **queue;			/* ring of frames to be sent */
-	size_t		   queue_capacity;	/* slots of the ring; 0 or a power of two */
-	size_t		   queue_head;		/* slot of the oldest frame */
-	size_t		   queue_count;		/* frames that wait */
-	size_t		   queue_bytes;		/* and their bytes */
-	bool		   writeable_asked; /* a writeable callback is on its way */
-
-	uint64_t opened_at;	  /* loop time, milliseconds */
-	uint64_t heard_at;	  /* the same: when the client last said anything */
-	bool	 pinged;	  /* and was asked since whether it is there */
-	uint64_t messages_in; /* counters for the closing line */
-	uint64_t bytes_in;
-	uint64_t messages_out;
-	uint64_t bytes_out;
-	uint64_t malformed;
-	uint64_t refused; /* because of a limit */
-
-	struct rate	  rates[RATE_COUNT]; /* what of its own rates is used */
-	unsigned	  limits_logged;	 /* bits: limits whose refusal is in the log */
-	struct tally *address;			 /* the others of its address */
-	struct tally *subject;			 /* the others of its subject; NULL: no one's */
+	struct rate		   rates[RATE_COUNT]; /* what of its own rates is used */
+	uint32_t		   malformed;		  /* more counters */
+	uint32_t		   refused;			  /* because of a limit */
+	unsigned		   limits_logged;	  /* bits: limits whose refusal is in the log */
+	unsigned		   close_code;		  /* ours or the peer's; 0: no close frame */
+	const char		  *close_reason;	  /* why, if we close; a literal */
+	uint64_t		   close_deadline;	  /* loop time at which patience ends */
+	struct connection *previous;		  /* in the loop's list */
+	struct tally	  *address;			  /* the others of its address */
+	struct tally	  *subject;			  /* the others of its subject; NULL: no one's */
+	char			  *apikey;			  /* from the URL or a header; NULL: none */
+	uint64_t		   id;				  /* for the log; never used twice */
+	uint64_t		   opened_at;		  /* loop time, milliseconds */
 };
 
 struct connection *connection_new(struct loop *loop, struct lws *wsi,

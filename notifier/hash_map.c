@@ -4,6 +4,7 @@
  */
 #include "hash_map.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -19,7 +20,7 @@ hash_key_init(struct hash_key *key)
 	return getrandom(key, sizeof(*key), 0) == (ssize_t) sizeof(*key);
 }
 
-static void
+static inline void
 sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
@@ -43,7 +44,7 @@ sip_absorb(uint64_t v[4], uint64_t word)
 	v[0] ^= word;
 }
 
-/* Up to eight bytes as a little-endian number. */
+/* Fewer than eight bytes as a little-endian number. */
 static uint64_t
 load_word(const char *bytes, size_t length)
 {
@@ -64,7 +65,12 @@ hash_bytes(const struct hash_key *key, struct slice bytes)
 	size_t whole = bytes.length & ~(size_t) 7;
 
 	for (size_t i = 0; i < whole; i += 8)
-		sip_absorb(v, load_word(bytes.data + i, 8));
+	{
+		uint64_t word;
+
+		memcpy(&word, bytes.data + i, sizeof(word));
+		sip_absorb(v, le64toh(word));
+	}
 	sip_absorb(v, load_word(bytes.data + whole, bytes.length - whole) |
 					  (uint64_t) bytes.length << 56);
 	v[2] ^= 0xff;

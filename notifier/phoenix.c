@@ -8,6 +8,9 @@
 
 #include "json_scan.h"
 
+/* What all but names and payload takes in any message, and more. */
+#define ENVELOPE_BYTES 128
+
 #define KIND_USER_BROADCAST_PUSH 3
 #define KIND_USER_BROADCAST		 4
 #define KIND_3_HEADER			 7
@@ -52,6 +55,12 @@ is_ref(struct slice json)
 		   (*json.data >= '0' && *json.data <= '9') || phoenix_is_null(json);
 }
 
+static bool
+has_escape(struct slice json)
+{
+	return memchr(json.data, '\\', json.length) != NULL;
+}
+
 bool
 phoenix_decode_string(struct slice json, struct buffer *decoded, struct slice *text)
 {
@@ -60,7 +69,7 @@ phoenix_decode_string(struct slice json, struct buffer *decoded, struct slice *t
 
 	if (*json.data != '"')
 		return false;
-	if (memchr(json.data, '\\', json.length) == NULL)
+	if (!has_escape(json))
 	{
 		*text = slice_of(json.data + 1, json.length - 2);
 		return true;
@@ -76,15 +85,6 @@ phoenix_decode_string(struct slice json, struct buffer *decoded, struct slice *t
 	return true;
 }
 
-/* Make room for "length" bytes without using them. */
-static void
-reserve_decoded(struct buffer *decoded, size_t length)
-{
-	while (decoded->capacity < length)
-		buffer_append_byte(decoded, 0);
-	decoded->length = 0;
-}
-
 /* The raw parts are there: check them and make a message of them. */
 static const char *
 decode_parts(const struct slice parts[PARTS], struct phoenix_message *message)
@@ -96,8 +96,9 @@ decode_parts(const struct slice parts[PARTS], struct phoenix_message *message)
 	message->payload = parts[PART_PAYLOAD];
 	if (parts[PART_TOPIC].length + parts[PART_EVENT].length > 16 * PHOENIX_NAME_MAX)
 		return "topic or event is too long";
-	reserve_decoded(&message->decoded,
-					parts[PART_TOPIC].length + parts[PART_EVENT].length);
+	/* room for both, as the memory must not move */
+	if (has_escape(parts[PART_TOPIC]) || has_escape(parts[PART_EVENT]))
+		buffer_reserve(&message->decoded, parts[PART_TOPIC].length + parts[PART_EVENT].length);
 	if (!phoenix_decode_string(parts[PART_TOPIC], &message->decoded, &message->topic))
 		return "topic is not a string";
 	if (!phoenix_decode_string(parts[PART_EVENT], &message->decoded, &message->event))
@@ -234,7 +235,7 @@ phoenix_decode_binary(struct slice bytes, struct phoenix_message *message)
 	message->payload = slice_of(bytes.data + used, bytes.length - used);
 	if (!message->opaque && !json_scan_valid(message->payload))
 		return "payload of binary frame is not valid JSON";
-	reserve_decoded(&message->decoded, 2 * (6 * PHOENIX_NAME_MAX + 2));
+	buffer_reserve(&message->decoded, 2 * (6 * PHOENIX_NAME_MAX + 2));
 	message->join_ref = ref_to_json(&message->decoded, parts[0]);
 	message->ref = ref_to_json(&message->decoded, parts[1]);
 	message->topic = parts[2];
@@ -340,6 +341,7 @@ phoenix_encode_push(enum phoenix_version version, struct slice join_ref,
 {
 	struct buffer out = {0};
 
+	buffer_reserve(&out, ENVELOPE_BYTES + join_ref.length + topic.length + payload.length);
 	open_envelope(&out, version, join_ref, ref, topic, slice_text(event));
 	buffer_append(&out, payload);
 	return close_envelope(&out, version);
@@ -393,6 +395,8 @@ phoenix_encode_broadcast(enum phoenix_version version, struct slice topic,
 
 	if (broadcast->opaque)
 		return encode_opaque(topic, broadcast);
+	buffer_reserve(&out, ENVELOPE_BYTES + topic.length + broadcast->event.length +
+							 broadcast->payload.length);
 	open_envelope(&out, version, SLICE("null"), SLICE("null"), topic,
 				  SLICE("broadcast"));
 	if (broadcast->event.data == NULL)

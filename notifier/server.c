@@ -29,6 +29,9 @@
 #define SERVICE_BUFFER_BYTES 32768
 #define RECEIVE_BUFFER_BYTES 512
 
+/* So much payload in a read, which has headers too, means that it was a full one. */
+#define FULL_READ_BYTES (RECEIVE_BUFFER_BYTES - 64)
+
 #define API_KEY_HEADER	  "x-api-key:"
 #define WEBSOCKET_VERSION "13"
 
@@ -324,7 +327,7 @@ expect_more(struct connection *connection, size_t length)
 		loop->reading_bytes = 0;
 	loop->reading = connection;
 	loop->reading_bytes += length;
-	if (loop->reading_bytes >= RECEIVE_BUFFER_BYTES / 2)
+	if (loop->reading_bytes >= FULL_READ_BYTES)
 		list_add(&loop->unread, &connection->unread);
 }
 
