@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MESSAGE_MAX 8192
+#define MESSAGE_MAX 32768
 
 #define READY(text) .ready = (text), .ready_length = sizeof(text) - 1
 
