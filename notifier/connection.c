@@ -21,6 +21,7 @@
 
 #define QUEUE_FIRST_CAPACITY 8
 #define CLOSE_PATIENCE_MS	 3000
+#define TRUSTED_BYTES		 4096
 
 struct connection *
 connection_new(struct loop *loop, struct lws *wsi, enum phoenix_version version)
@@ -195,7 +196,11 @@ connection_receive(struct connection *connection, struct slice bytes, size_t res
 		return;
 	}
 	if (!final || incoming->length > 0)
+	{
+		/* what is promised may never come, so no more than a little on trust */
+		buffer_reserve(incoming, bytes.length + (rest < TRUSTED_BYTES ? rest : 0));
 		buffer_append(incoming, bytes);
+	}
 	if (!final)
 		return;
 	if (incoming->length > 0)
