@@ -122,7 +122,7 @@ connection_free(struct connection *connection)
 	list_remove(&connection->unsent);
 	list_remove(&connection->unread);
 	buffer_free(&connection->incoming);
-	free(connection->apikey);
+	shared_text_release(&connection->loop->apikeys, connection->apikey);
 	loop_remove_connection(connection->loop, connection);
 	free(connection);
 }

@@ -20,6 +20,7 @@
 #include "limiter.h"
 #include "list.h"
 #include "phoenix.h"
+#include "shared_text.h"
 
 struct lws;
 struct loop;
@@ -73,19 +74,19 @@ struct connection
 	struct list_link	  unread;	/* in the loop's list */
 	struct buffer		  incoming; /* the message so far, if it is in pieces */
 
-	struct rate		   rates[RATE_COUNT]; /* what of its own rates is used */
-	uint32_t		   malformed;		  /* more counters */
-	uint32_t		   refused;			  /* because of a limit */
-	unsigned		   limits_logged;	  /* bits: limits whose refusal is in the log */
-	unsigned		   close_code;		  /* ours or the peer's; 0: no close frame */
-	const char		  *close_reason;	  /* why, if we close; a literal */
-	uint64_t		   close_deadline;	  /* loop time at which patience ends */
-	struct connection *previous;		  /* in the loop's list */
-	struct tally	  *address;			  /* the others of its address */
-	struct tally	  *subject;			  /* the others of its subject; NULL: no one's */
-	char			  *apikey;			  /* from the URL or a header; NULL: none */
-	uint64_t		   id;				  /* for the log; never used twice */
-	uint64_t		   opened_at;		  /* loop time, milliseconds */
+	struct rate			rates[RATE_COUNT]; /* what of its own rates is used */
+	uint32_t			malformed;		   /* more counters */
+	uint32_t			refused;		   /* because of a limit */
+	unsigned			limits_logged;	   /* bits: limits whose refusal is in the log */
+	unsigned			close_code;		   /* ours or the peer's; 0: no close frame */
+	const char		   *close_reason;	   /* why, if we close; a literal */
+	uint64_t			close_deadline;	   /* loop time at which patience ends */
+	struct connection  *previous;		   /* in the loop's list */
+	struct tally	   *address;		   /* the others of its address */
+	struct tally	   *subject;		   /* the others of its subject; NULL: no one's */
+	struct shared_text *apikey;			   /* from the URL or a header; NULL: none */
+	uint64_t			id;				   /* for the log; never used twice */
+	uint64_t			opened_at;		   /* loop time, milliseconds */
 };
 
 struct connection *connection_new(struct loop *loop, struct lws *wsi,

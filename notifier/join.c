@@ -24,7 +24,7 @@ join_pick_token(const struct connection *connection, struct slice given)
 	struct slice rest;
 
 	if (given.length == 0 || slice_after(given, SLICE("sb_"), &rest))
-		return slice_text(connection->apikey);
+		return shared_text_slice(connection->apikey);
 	return given;
 }
 

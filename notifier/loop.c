@@ -340,6 +340,7 @@ loop_open(struct loop *loop, struct loops *loops, unsigned index)
 	atomic_init(&loop->problem, "starting");
 	start_handles(loop);
 	identities_init(&loop->identities, &loop->hash_key);
+	hash_map_init(&loop->apikeys, &loop->hash_key);
 	start_hub(loop);
 	limiter_init(&loop->limiter, &loop->started->options.limits, &loops->totals);
 	reload_take(loop, loop->started);
@@ -369,6 +370,7 @@ loop_run(struct loop *loop)
 	upkeep_free(loop->upkeep);
 	hub_free(&loop->hub);
 	identities_forget(&loop->identities);
+	hash_map_free(&loop->apikeys);
 	reload_free(loop);
 }
 

@@ -57,6 +57,7 @@ struct loop
 	struct hub_border			border;				 /* to the other hubs */
 	const struct auth		   *auth;				 /* verifies tokens; the configuration's */
 	struct identities			identities;			 /* that it found good */
+	struct hash_map				apikeys;			 /* struct shared_text: what clients give as such */
 	struct server			   *server;				 /* libwebsockets */
 	struct database			   *database;			 /* answers questions about sessions */
 	struct database			   *policies;			 /* and about private channels; these may

@@ -243,7 +243,7 @@ confirm_upgrade(struct lws *wsi, const char *to)
 }
 
 /* The header wins over the URL.  NULL if there is neither. */
-static char *
+static struct shared_text *
 read_api_key(struct lws *wsi)
 {
 	char		buffer[HEADER_MAX_BYTES];
@@ -256,7 +256,7 @@ read_api_key(struct lws *wsi)
 		key = buffer;
 	else
 		key = lws_get_urlarg_by_name(wsi, "apikey=", buffer, sizeof(buffer));
-	return key != NULL ? memory_copy(key, strlen(key)) : NULL;
+	return key != NULL ? shared_text_hold(&server_loop(wsi)->apikeys, slice_text(key)) : NULL;
 }
 
 /*

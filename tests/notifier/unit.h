@@ -25,6 +25,7 @@ void test_phoenix(void);
 void test_presence(void);
 void test_probe(void);
 void test_session_state(void);
+void test_shared_text(void);
 void test_threads(void);
 
 #endif

@@ -39,6 +39,7 @@ main(void)
 	test_presence();
 	test_probe();
 	test_session_state();
+	test_shared_text();
 	test_threads();
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed == 0 ? 0 : 1;
