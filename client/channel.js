@@ -12,11 +12,16 @@
  * notifier that starts anew knows nobody at first.
  */
 
+import { Outbox } from './outbox.js'
+
 /** How long somebody may be out of presence before he is gone. */
 const MISSING_MS = 8000
 
 /** How long the answer to a ping may take. */
 const PONG_MS = 3000
+
+/** Lines of chat that were not acknowledged are sent again. */
+const CHAT_AGAIN_MS = 2000
 
 /** Presence says no more often than this what changed. */
 const TRACK_MS = 100
@@ -30,6 +35,7 @@ const QUEUE_MAX = 200
 const STATES = ['provider-selected', 'coordinated-recovery', 'quality-changed', 'session-ended']
 const SIGNAL = 'harthio-signal'
 const CHAT = 'harthio-chat'
+const CHAT_HEARD = 'harthio-chat-heard'
 const PING = 'harthio-ping'
 const PONG = 'harthio-pong'
 const BYE = 'harthio-bye'
@@ -120,6 +126,9 @@ export class SessionChannel {
   #pings = new Map()
   /** @type {Set<string>} who has said goodbye */
   #left = new Set()
+  #outbox = new Outbox((to, line) => this.joined && this.#push(CHAT, { to, line }))
+  /** @type {Set<string>} lines of chat that have come */
+  #heard = new Set()
   #closed = false
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #trackTimer
@@ -127,6 +136,8 @@ export class SessionChannel {
   #reopenTimer
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #missingTimer
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #chatTimer
 
   /**
    * @param {any} supabase
@@ -153,7 +164,8 @@ export class SessionChannel {
         if (payload && (payload.to === undefined || payload.to === this.#me.peerId)) callback(payload)
       })
     hear(SIGNAL, (payload) => this.#listener.signal(payload, payload.from))
-    hear(CHAT, (payload) => this.#listener.chat(payload))
+    hear(CHAT, ({ from, line }) => this.#hearChat(from, line))
+    hear(CHAT_HEARD, ({ from, id }) => this.#outbox.acknowledged(from, id))
     hear(PING, ({ from, n }) => this.#send(PONG, { to: from, n }))
     hear(PONG, ({ from, n }) => this.#pings.get(`${from} ${n}`)?.(true))
     hear(BYE, ({ from }) => this.#goodbye(from))
@@ -162,6 +174,7 @@ export class SessionChannel {
       if (channel === this.#channel) this.#statusChanged(status)
     })
     this.#missingTimer ??= setInterval(() => this.#forgetMissing(), 1000)
+    this.#chatTimer ??= setInterval(() => this.#outbox.sendAgain(), CHAT_AGAIN_MS)
   }
 
   /** Says goodbye, unless this page is only reloaded. */
@@ -170,6 +183,7 @@ export class SessionChannel {
     clearTimeout(this.#trackTimer)
     clearTimeout(this.#reopenTimer)
     clearInterval(this.#missingTimer)
+    clearInterval(this.#chatTimer)
     for (const answer of this.#pings.values()) answer(false)
     if (this.joined) await this.#push(BYE, {})
     await this.#supabase.removeChannel(this.#channel)
@@ -197,9 +211,9 @@ export class SessionChannel {
     this.#send(SIGNAL, { ...position, to, data })
   }
 
-  /** @param {object} message */
-  chat(message) {
-    this.#send(CHAT, message)
+  /** @param {import('./outbox.js').Line} line  for those who are there */
+  chat(line) {
+    this.#outbox.add(this.peers.keys(), line)
   }
 
   /**
@@ -222,6 +236,18 @@ export class SessionChannel {
       })
       this.#push(PING, { to: peerId, n })
     })
+  }
+
+  /**
+   * @param {string} from
+   * @param {any} line
+   */
+  #hearChat(from, line) {
+    if (typeof line?.id !== 'string') return
+    this.#send(CHAT_HEARD, { to: from, id: line.id })
+    if (this.#heard.has(line.id)) return
+    this.#heard.add(line.id)
+    this.#listener.chat(line)
   }
 
   /** @param {string} status */
@@ -279,9 +305,9 @@ export class SessionChannel {
     const now = Date.now()
     for (const [peerId, peer] of this.peers) {
       if (others.has(peerId)) continue
-      const replaced = [...others.values()].some((page) => page.device !== '' &&
+      const successor = [...others.values()].find((page) => page.device !== '' &&
         page.device === peer.device && page.participantId === peer.participantId)
-      if (replaced) this.peers.delete(peerId)
+      if (successor) this.#forget(peerId, successor.peerId)
       else peer.missingSince ??= now
     }
     this.#listener.peers()
@@ -296,7 +322,7 @@ export class SessionChannel {
     let gone = false
     for (const [peerId, { missingSince }] of this.peers) {
       if (missingSince !== undefined && Date.now() - missingSince > MISSING_MS) {
-        gone = this.peers.delete(peerId)
+        gone = this.#forget(peerId)
       }
     }
     if (gone) this.#listener.peers()
@@ -305,6 +331,15 @@ export class SessionChannel {
   /** @param {string} peerId */
   #goodbye(peerId) {
     this.#left.add(peerId)
-    if (this.peers.delete(peerId)) this.#listener.peers()
+    if (this.#forget(peerId)) this.#listener.peers()
+  }
+
+  /**
+   * @param {string} peerId
+   * @param {string} [successor]  the newer page of its device
+   */
+  #forget(peerId, successor) {
+    this.#outbox.gone(peerId, successor)
+    return this.peers.delete(peerId)
   }
 }
