@@ -112,6 +112,8 @@ export class SessionChannel {
   /** @type {Map<string, Peer>} the other pages, by peerId */
   peers = new Map()
   joined = false
+  /** Who was there before us is known. */
+  synced = false
 
   #supabase
   #topic
@@ -311,6 +313,7 @@ export class SessionChannel {
       else peer.missingSince ??= now
     }
     this.#listener.peers()
+    this.synced = true
   }
 
   #forgetMissing() {

@@ -64,8 +64,8 @@ export class Leg {
   #call
   #frames = new FrameCounter()
   #closing = new AbortController()
-  /** @type {Set<string>} who has been on this epoch; some have gone ahead */
-  #met = new Set()
+  /** @type {Map<string, number>} who has been on this epoch, since when for us; some have gone ahead */
+  #met = new Map()
   /** @type {Set<(data: any, from: string) => void>} */
   #receivers = new Set()
   /** @type {Set<() => void>} */
@@ -79,7 +79,7 @@ export class Leg {
     this.#rung = rung
     const { generation, epoch, room } = assignment
     const alive = () => !this.over && !this.#closing.signal.aborted
-    this.#meet()
+    this.#meet(startedAt)
     this.#call = adapter.open({
       ...who,
       room,
@@ -116,10 +116,21 @@ export class Leg {
     return [...this.#channel.peers.values()].filter((peer) => this.#met.has(peer.peerId))
   }
 
-  #meet() {
-    for (const peer of this.#channel.peers.values()) {
-      if (isSameEpoch(peer, this.assignment)) this.#met.add(peer.peerId)
+  /** @param {number} at */
+  #meet(at) {
+    for (const peer of this.companions()) {
+      if (!this.#met.has(peer.peerId)) this.#met.set(peer.peerId, at)
     }
+  }
+
+  /**
+   * How long it took until now to connect to a peer.  Whoever was alone counts
+   * from when the other one came.
+   *
+   * @param {string} peerId
+   */
+  connectMs(peerId) {
+    return Math.round(performance.now() - (this.#met.get(peerId) ?? this.startedAt))
   }
 
   /** The other pages that are on this epoch now. */
@@ -128,7 +139,7 @@ export class Leg {
   }
 
   peersChanged() {
-    this.#meet()
+    this.#meet(this.#channel.synced ? performance.now() : this.startedAt)
     for (const callback of [...this.#peerWatchers]) callback()
   }
 
@@ -137,7 +148,7 @@ export class Leg {
    * @param {string} from
    */
   receive(data, from) {
-    this.#met.add(from)
+    if (!this.#met.has(from)) this.#met.set(from, this.startedAt)
     for (const callback of [...this.#receivers]) callback(data, from)
   }
 

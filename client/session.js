@@ -78,6 +78,8 @@ export class Session extends EventTarget {
   #muted = { audio: false, video: false }
   /** What our camera has given so far, and since when it gives nothing. */
   #camera = { frames: -1, at: 0, still: false }
+  /** How much it gives: less than it promises in the dark, or on a busy machine. */
+  #rate = { frames: 0, at: 0, perSecond: 0 }
 
   /** @type {any} the newest state that came before the claim's answer */
   #early
@@ -210,7 +212,7 @@ export class Session extends EventTarget {
     this.#channel?.present({
       audio: this.#media.getAudioTracks().some(sends),
       video: this.#media.getVideoTracks().some(sends) && !this.#camera.still,
-      frameRate: Math.round(this.#media.getVideoTracks()[0]?.getSettings().frameRate ?? 0),
+      frameRate: this.#rate.perSecond,
     })
   }
 
@@ -225,9 +227,24 @@ export class Session extends EventTarget {
     const now = performance.now()
     if (frames !== this.#camera.frames) Object.assign(this.#camera, { frames, at: now })
     const still = now - this.#camera.at > CAMERA_MS
-    if (still === this.#camera.still) return
+    const changed = this.#measureCamera(frames, now) || still !== this.#camera.still
     this.#camera.still = still
-    this.#presentMedia()
+    if (changed) this.#presentMedia()
+  }
+
+  /**
+   * Has the rate changed enough to be told?
+   *
+   * @param {number} frames
+   * @param {number} now
+   */
+  #measureCamera(frames, now) {
+    const before = this.#rate
+    if (frames >= before.frames && now - before.at < QUALITY_MS) return false
+    const perSecond = Math.round((1000 * (frames - before.frames)) / (now - before.at))
+    const changed = before.at > 0 && frames > before.frames && Math.abs(perSecond - before.perSecond) > 1
+    this.#rate = { frames, at: now, perSecond: changed ? perSecond : before.perSecond }
+    return changed
   }
 
   // ------------------------------------------------------------------ where the session is
@@ -394,8 +411,7 @@ export class Session extends EventTarget {
     const key = `${generation} ${epoch}`
     if (this.#succeeded.has(key)) return
     this.#succeeded.add(key)
-    const since = Math.max(leg.startedAt, leg.watches.get(peerId)?.since ?? 0)
-    this.#report(leg, { success: true, connect_ms: Math.round(performance.now() - since) })
+    this.#report(leg, { success: true, connect_ms: leg.connectMs(peerId) })
       .then((answer) => this.#adopt(answer), () => {})
   }
 

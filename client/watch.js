@@ -27,8 +27,6 @@ export const STALL_MS = 5000
 
 export class PeerWatch {
   began = false
-  /** @type {number} */
-  since
   #frames = 0
   #sounds = 0
   /** @type {number} */
@@ -37,7 +35,6 @@ export class PeerWatch {
 
   /** @param {number} now  milliseconds */
   constructor(now) {
-    this.since = now
     this.#grewAt = now
   }
 

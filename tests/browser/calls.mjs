@@ -51,9 +51,9 @@ export async function servePages(notifier, providers = peerToPeer) {
       }
     },
     // Two people in a new call, who see each other.
-    async call({ ask, names = ['Ada', 'Ben'] } = {}) {
+    async call({ names = ['Ada', 'Ben'], ...options } = {}) {
       const call = newSession()
-      const pages = await Promise.all(names.map((name) => this.open(call, name, { ask })))
+      const pages = await Promise.all(names.map((name) => this.open(call, name, options)))
       if (names.length > 1) await seeEachOther(pages)
       return { call, pages }
     },

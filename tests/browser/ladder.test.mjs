@@ -15,8 +15,8 @@ const rungOf = (page) => page.evaluate(() => session.rung)
 const linesSeen = (page) => page.evaluate(() => document.querySelector('#remotes video').videoHeight)
 const onAll = async (pages, look, wanted) => (await Promise.all(pages.map(look))).every(wanted)
 
-test('one throttled uplink leads both down to 240 lines, and both come back up', { timeout: 300000 }, async () => {
-  const { call, pages } = await demo.call({ ask: 'picture=480&join' })
+test('one throttled uplink leads both down to 240 lines, and both come back up', { timeout: 400000 }, async () => {
+  const { call, pages } = await demo.call({ ask: 'picture=360&join', viewport: { width: 480, height: 320 } })
   const rungs = []
   await pages[1].exposeFunction('noteRung', (rung) => rungs.push(rung))
   await pages[1].evaluate(() => session.addEventListener('quality', ({ detail }) => detail.level ?? noteRung(detail.rung)))
@@ -26,8 +26,8 @@ test('one throttled uplink leads both down to 240 lines, and both come back up',
   await eventually('both see 240 lines at most', () => onAll(pages, linesSeen, (lines) => lines > 0 && lines <= 240))
 
   await end()
-  await eventually('both are at 720', () => onAll(pages, rungOf, (rung) => rung === 720), 180000)
-  await eventually('both see 480 lines', () => onAll(pages, linesSeen, (lines) => lines === 480))
+  await eventually('both are at 720', () => onAll(pages, rungOf, (rung) => rung === 720), 220000)
+  await eventually('both see 360 lines', () => onAll(pages, linesSeen, (lines) => lines === 360))
   await seeEachOther(pages)
 
   assert.deepEqual(rungs.slice(rungs.indexOf(240)), [240, 360, 480, 720])
