@@ -41,7 +41,7 @@ export class FrameCounter {
     for (const stats of reports.flatMap((report) => [...report.values()])) {
       if (stats.type === 'inbound-rtp') {
         const sounds = stats.kind === 'audio' ? stats.packetsReceived ?? 0 : 0
-        byTrack.set(stats.trackIdentifier, { frames: stats.framesDecoded ?? 0, sounds })
+        byTrack.set(stats.trackIdentifier, { frames: stats.framesDecoded ?? 0, sounds, bytes: stats.bytesReceived ?? 0 })
       } else if (stats.type === 'media-source' && stats.frames !== undefined) {
         this.captured = (this.captured ?? 0) + stats.frames
       }
@@ -60,6 +60,7 @@ export class FrameCounter {
     return {
       frames: element.getVideoPlaybackQuality().totalVideoFrames,
       sounds: stream.getAudioTracks().some(({ muted }) => !muted) ? element.currentTime : 0,
+      bytes: 0,
     }
   }
 }
@@ -69,10 +70,12 @@ export class FrameCounter {
  * @param {Map<string, Arrived>} byTrack
  */
 function sum(stream, byTrack) {
-  const total = { frames: 0, sounds: 0 }
-  for (const { id } of stream.getTracks()) {
-    total.frames += byTrack.get(id)?.frames ?? 0
-    total.sounds += byTrack.get(id)?.sounds ?? 0
+  const total = { frames: 0, sounds: 0, bytes: 0 }
+  for (const { id, kind } of stream.getTracks()) {
+    const { frames = 0, sounds = 0, bytes = 0 } = byTrack.get(id) ?? {}
+    total.frames += frames
+    total.sounds += sounds
+    if (kind === 'video') total.bytes += bytes
   }
   return total
 }

@@ -187,7 +187,7 @@ export class Leg {
       const watch = this.watches.get(peer.peerId) ?? new PeerWatch(now)
       this.watches.set(peer.peerId, watch)
       if (peer.missingSince !== undefined) watch.restart(now)
-      const finding = watch.look(arrived.get(peer.peerId) ?? { frames: 0, sounds: 0 }, this.expects(peer), now)
+      const finding = watch.look(arrived.get(peer.peerId) ?? { frames: 0, sounds: 0, bytes: 0 }, this.expects(peer), now)
       if (this.expects(peer) === 'nothing' && this.transportStands) watch.began = true
       findings.set(peer.peerId, finding)
     }

@@ -10,8 +10,14 @@
 /** From being together on an epoch to the first frame. */
 export const CONNECT_MS = 10000
 
-/** Without a new frame. */
+/** Without a new frame, when nothing else comes either. */
 export const STALL_MS = 5000
+
+/**
+ * Without a new frame while bytes come: a line that is too narrow, which the
+ * ladder gets its time to mend, or a picture that cannot be decoded.
+ */
+export const BLIND_MS = 15000
 
 /**
  * What has arrived from a peer so far.
@@ -19,6 +25,7 @@ export const STALL_MS = 5000
  * @typedef {object} Arrived
  * @property {number} frames  decoded
  * @property {number} sounds  audio packets
+ * @property {number} bytes   of video; 0: not known
  */
 
 /** @typedef {'video' | 'audio' | 'nothing'} Expected */
@@ -29,6 +36,8 @@ export class PeerWatch {
   began = false
   #frames = 0
   #sounds = 0
+  #bytes = 0
+  #bytesAt = -Infinity
   /** @type {number} */
   #grewAt
   #patience = CONNECT_MS
@@ -55,10 +64,12 @@ export class PeerWatch {
    * @param {number} now
    * @returns {Finding}
    */
-  look({ frames, sounds }, expected, now) {
+  look({ frames, sounds, bytes }, expected, now) {
     const grew = frames > this.#frames || (expected !== 'video' && sounds > this.#sounds)
     this.#frames = frames
     this.#sounds = sounds
+    if (bytes > this.#bytes) this.#bytesAt = now
+    this.#bytes = bytes
     if (grew) {
       this.began = true
       this.#grewAt = now
@@ -66,7 +77,8 @@ export class PeerWatch {
       return 'fine'
     }
     if (expected === 'nothing') this.#grewAt = now
-    if (now - this.#grewAt < this.#patience) return this.began ? 'fine' : 'waiting'
+    const patience = this.began && now - this.#bytesAt < STALL_MS ? BLIND_MS : this.#patience
+    if (now - this.#grewAt < patience) return this.began ? 'fine' : 'waiting'
     return this.began ? 'stalled' : 'late'
   }
 }

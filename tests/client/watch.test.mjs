@@ -2,9 +2,9 @@
 
 import test from 'node:test'
 import assert from 'node:assert/strict'
-import { CONNECT_MS, PeerWatch, STALL_MS } from '../../client/watch.js'
+import { BLIND_MS, CONNECT_MS, PeerWatch, STALL_MS } from '../../client/watch.js'
 
-const arrived = (frames, sounds = 0) => ({ frames, sounds })
+const arrived = (frames, sounds = 0, bytes = 0) => ({ frames, sounds, bytes })
 
 test('the first frame must come before the deadline', () => {
   const watch = new PeerWatch(1000)
@@ -45,4 +45,13 @@ test('who was offline has as long as to connect', () => {
   watch.restart(20000)
   assert.equal(watch.look(arrived(5), 'video', 20000 + CONNECT_MS - 1), 'fine')
   assert.equal(watch.look(arrived(5), 'video', 20000 + CONNECT_MS), 'stalled')
+})
+
+test('while bytes come the ladder gets its time, but not for ever', () => {
+  const watch = new PeerWatch(0)
+  watch.look(arrived(5, 0, 1), 'video', 0)
+  for (let now = 1000; now < BLIND_MS; now += 1000) {
+    assert.equal(watch.look(arrived(5, 0, now), 'video', now), 'fine')
+  }
+  assert.equal(watch.look(arrived(5, 0, BLIND_MS), 'video', BLIND_MS), 'stalled')
 })
