@@ -336,7 +336,7 @@ loop_open(struct loop *loop, struct loops *loops, unsigned index)
 	loop->started = loops->started;
 	loop->hash_key = loops->hash_key;
 	/* So that no two loops give the same one; the first of all is 1. */
-	loop->last_connection_id = index + 1 - loops->count;
+	loop->last_connection_id = (uint64_t) index + 1 - loops->count;
 	atomic_init(&loop->problem, "starting");
 	start_handles(loop);
 	identities_init(&loop->identities, &loop->hash_key);

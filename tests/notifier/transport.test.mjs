@@ -92,7 +92,7 @@ for (const tls of [true, false]) {
         { type: 'broadcast', event: 'm', payload: { n, x: 'x'.repeat(size) } })
     }
     await sender.heartbeat()
-    assert.ok(await notifier.metric('queue_bytes') > 0, 'something waits')
+    await h.eventually('something waits', async () => await notifier.metric('queue_bytes') > 0)
     slow.ws._socket.resume()
     const heard = () => slow.frames.filter((frame) => frame[3] === 'broadcast').map((frame) => frame[4].payload)
     await h.eventually('all', () => heard().length === sizes.length)
