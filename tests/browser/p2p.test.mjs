@@ -3,7 +3,7 @@
 
 import test, { before } from 'node:test'
 import assert from 'node:assert/strict'
-import { eventually, networkOff, newSession, restartPostgres } from './harness.mjs'
+import { eventually, networkOff, newSession, restartPostgres, screenshot } from './harness.mjs'
 import { switchProvider } from '../notifier/harness.mjs'
 import { assignmentOf, enableOnly, epochsOf, outcomesOf, seeEachOther, servePages, startCallNotifier, stateOf } from './calls.mjs'
 
@@ -100,4 +100,19 @@ test('what is written arrives, once and in order, through reloads and restarts',
   for (const page of [ada, ben]) {
     assert.deepEqual((await read(page)).map((line) => /(one|two|three|four)$/.exec(line)[0]), ['one', 'two', 'three', 'four'])
   }
+})
+
+test('how it looks', async () => {
+  const call = newSession()
+  const open = (name, width, height) => demo.open(call, name, { viewport: { width, height } })
+  const [cedar, birch] = await Promise.all([open('Cedar', 1280, 760), open('Birch', 390, 780)])
+  await seeEachOther([cedar, birch])
+  await cedar.click('#toggle-chat')
+  await cedar.fill('#chat-text', 'Hello! Can you see me?')
+  await cedar.press('#chat-text', 'Enter')
+  await birch.evaluate(() => session.sendChat('As clear as day. I am on my phone.'))
+  await eventually('both lines are there', () => cedar.evaluate(() => document.querySelectorAll('#messages li').length === 2))
+  await eventually('the quality is shown', () => cedar.evaluate(() => !document.querySelector('#quality').hidden))
+  await screenshot(cedar, 'call')
+  await screenshot(birch, 'call-phone')
 })

@@ -7,10 +7,17 @@ import { applyRung, encodingFor } from '../../client/ladder.js'
 // A sender with one encoding; `set` is what it was told.
 function sender(track = { kind: 'video', contentHint: '', getSettings: () => ({ width: 1280, height: 720 }) }) {
   const set = []
+  let busy = false
   return {
     track, set,
     getParameters: () => ({ encodings: [{ active: true }] }),
-    setParameters: async ({ encodings }) => { set.push(encodings[0]) },
+    async setParameters({ encodings }) {
+      if (busy) throw new Error('one change at a time')
+      busy = true
+      await new Promise(setImmediate)
+      busy = false
+      set.push(encodings[0])
+    },
   }
 }
 
