@@ -3,7 +3,7 @@
 
 import test, { before } from 'node:test'
 import assert from 'node:assert/strict'
-import { eventually, networkOff, newSession, restartPostgres, screenshot } from './harness.mjs'
+import { eventually, networkOff, newSession, restartPostgres, screenshotForDocs } from './harness.mjs'
 import { switchProvider } from '../notifier/harness.mjs'
 import { assignmentOf, enableOnly, epochsOf, outcomesOf, seeEachOther, servePages, startCallNotifier, stateOf } from './calls.mjs'
 
@@ -113,6 +113,6 @@ test('how it looks', async () => {
   await birch.evaluate(() => session.sendChat('As clear as day. I am on my phone.'))
   await eventually('both lines are there', () => cedar.evaluate(() => document.querySelectorAll('#messages li').length === 2))
   await eventually('the quality is shown', () => cedar.evaluate(() => !document.querySelector('#quality').hidden))
-  await screenshot(cedar, 'call')
-  await screenshot(birch, 'call-phone')
+  await screenshotForDocs(cedar, 'call')
+  await screenshotForDocs(birch, 'call-phone')
 })
