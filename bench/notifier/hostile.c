@@ -191,8 +191,7 @@ speak(struct attacker *attacker)
 	if (!attacker->did)
 		phoenix->join(&bytes, "much");
 	attacker->did = true;
-	memset(text, '1', MUCH_BYTES);
-	memcpy(text, "{\"a\":", 5);
+	memset(text + snprintf(text, sizeof(text), "{\"a\":"), '1', MUCH_BYTES - 5);
 	text[MUCH_BYTES - 1] = '}';
 	phoenix->publish(&bytes, "much", text, MUCH_BYTES);
 	say(attacker, &bytes);
