@@ -410,17 +410,22 @@ static void
 check_alive(struct connection *connection)
 {
 	const struct limits *limits = &connection->loop->limiter.limits;
-	const uint64_t		 silence = uv_now(&connection->loop->uv) - connection->heard_at;
+	const uint64_t		 now = uv_now(&connection->loop->uv);
+	const uint64_t		 silence = now - connection->heard_at;
 
-	if (silence >= (limits->ping_interval + limits->ping_timeout) * 1000)
+	if (silence < limits->ping_interval * 1000)
+		return;
+	if (!connection->pinged)
+	{
+		/* if it was we who slept it has its time to answer all the same */
+		connection->heard_at = now - limits->ping_interval * 1000;
+		connection->pinged = true;
+		connection_send_take(connection, frame_new(FRAME_PING, SLICE("?")));
+	}
+	else if (silence >= (limits->ping_interval + limits->ping_timeout) * 1000)
 	{
 		connection->close_reason = "no answer to a ping";
 		cut(connection);
-	}
-	else if (silence >= limits->ping_interval * 1000 && !connection->pinged)
-	{
-		connection->pinged = true;
-		connection_send_take(connection, frame_new(FRAME_PING, SLICE("?")));
 	}
 }
 

@@ -130,7 +130,7 @@ void connection_close(struct connection *connection, unsigned code,
 /* The peer's close frame is there. */
 void connection_peer_closed(struct connection *connection, unsigned code);
 
-/* Called some times a second: what has run out? */
+/* Called once a second: what has run out? */
 void connection_tick(struct connection *connection);
 
 #endif

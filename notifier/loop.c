@@ -136,6 +136,8 @@ on_patience(uv_timer_t *timer)
 void
 loop_remove_connection(struct loop *loop, struct connection *connection)
 {
+	if (loop->next_ticked == connection)
+		loop->next_ticked = connection->next;
 	if (connection->previous != NULL)
 		connection->previous->next = connection->next;
 	else
@@ -207,6 +209,23 @@ show(struct loop *loop)
 	atomic_store(&loop->ticked_at, uv_now(&loop->uv));
 }
 
+/* Each tick asks some of them, so that each is asked once a second. */
+static void
+tick_connections(struct loop *loop)
+{
+	uint64_t		   left = loop->connection_count * TICK_MS / 1000 + 1;
+	struct connection *connection = loop->next_ticked;
+
+	if (connection == NULL)
+		connection = loop->connections;
+	for (; connection != NULL && left > 0; left--)
+	{
+		connection_tick(connection);
+		connection = connection->next;
+	}
+	loop->next_ticked = connection;
+}
+
 static void
 on_tick(uv_timer_t *timer)
 {
@@ -221,9 +240,7 @@ on_tick(uv_timer_t *timer)
 		operator_tick(loop->operations);
 	upkeep_tick(loop->upkeep);
 	log_tick();
-	for (struct connection *connection = loop->connections; connection != NULL;
-		 connection = connection->next)
-		connection_tick(connection);
+	tick_connections(loop);
 	show(loop);
 }
 

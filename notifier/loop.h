@@ -67,6 +67,7 @@ struct loop
 	struct operations		   *operations;			 /* for the operator's page; NULL: there are none here */
 	struct upkeep			   *upkeep;				 /* leases and health checks */
 	struct connection		   *connections;		 /* all that are open */
+	struct connection		   *next_ticked;		 /* the next one to be asked; NULL: the first */
 	struct list_link		   *unsent;				 /* those for which something gathered */
 	struct list_link		   *unread;				 /* those that probably sent us more */
 	struct connection		   *reading;			 /* whom the last bytes came from; NULL: nobody */

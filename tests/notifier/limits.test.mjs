@@ -282,6 +282,25 @@ test('whoever answers pings stays, and whoever speaks; who does neither is gone'
   assert.ok(chatty.frames.every((f) => f.opcode !== PING), 'nobody asks who speaks')
 })
 
+test('a notifier that slept asks before it takes anybody for gone', async () => {
+  const { notifier, clients } = await limited('--ping-interval', '1', '--ping-timeout', '1')
+  const client = await WireClient.connect(notifier, notifier.token())
+  clients.push(client)
+  let pings = 0
+  client.socket.on('data', () => {
+    const fresh = client.frames.filter((f) => f.opcode === PING).slice(pings)
+    pings += fresh.length
+    for (const { payload } of fresh) client.send({ opcode: PONG, payload })
+  })
+  await h.eventually('a ping', () => pings > 0)
+  // the silence is what is tested: longer than the two options together
+  notifier.process.kill('SIGSTOP')
+  await new Promise((resolve) => setTimeout(resolve, 3000))
+  const before = pings
+  notifier.process.kill('SIGCONT')
+  await h.eventually('it is asked, and stays', () => pings >= before + 2)
+})
+
 test('topics other than sessions can be closed to all', async () => {
   const { notifier, raw } = await limited('--public-channels', 'off')
   const client = await raw()
