@@ -72,6 +72,7 @@ struct loop
 	struct list_link		   *unread;				 /* those that probably sent us more */
 	struct connection		   *reading;			 /* whom the last bytes came from; NULL: nobody */
 	size_t						reading_bytes;		 /* how many those were */
+	uint64_t					gather_ns;			 /* how long the next turn may read on */
 	uint64_t					connection_count;	 /* how many */
 	uint64_t					last_connection_id;	 /* given to the newest */
 	uint64_t					drain_each;			 /* connections to be closed at a time */
