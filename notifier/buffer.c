@@ -63,8 +63,8 @@ append_escaped(struct buffer *buffer, unsigned char c)
 void
 buffer_append_json_string(struct buffer *buffer, struct slice text)
 {
-	const char *at = text.data;
-	const char *end = text.data + text.length;
+	const char *at = text.length > 0 ? text.data : ""; /* not NULL, that is */
+	const char *end = at + text.length;
 
 	buffer_append_byte(buffer, '"');
 	while (at < end)

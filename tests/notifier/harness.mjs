@@ -130,6 +130,12 @@ export class Notifier {
     return Number(line.split(' ')[1])
   }
 
+  // What clients may have written into the log since performance.now() was
+  // `began`: a burst and so many a second for each thread (notifier/log.c).
+  clientLinesAllowed(began) {
+    return this.threads * (100 + 20 * ((performance.now() - began) / 1000 + 1))
+  }
+
   // SIGHUP, and what came of it.
   async reload(outcome = /event=reloaded/) {
     const from = this.lines.length

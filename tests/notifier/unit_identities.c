@@ -45,14 +45,14 @@ test_token(struct identities *identities)
 	struct identity *again = verify(identities, other, TOKEN, NOW + 999);
 
 	CHECK(first != NULL && again == first);
-	CHECK(strcmp(first->subject, "x") == 0 && first->claims.expires == 2000);
+	CHECK(first != NULL && strcmp(first->subject, "x") == 0 && first->claims.expires == 2000);
 	CHECK(verify(identities, auth, TOKEN, NOW + 1000) == NULL);
 	CHECK(verify(identities, auth, HEADER "." PAYLOAD "." SIGNATURE "A", NOW) == NULL);
 	identity_release(again);
 	identities_forget(identities);
 	CHECK(verify(identities, other, TOKEN, NOW) == NULL);
 	/* whoever holds it still does */
-	CHECK(strcmp(first->subject, "x") == 0);
+	CHECK(first != NULL && strcmp(first->subject, "x") == 0);
 	identity_release(first);
 	auth_free(auth);
 	auth_free(other);
