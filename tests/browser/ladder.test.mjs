@@ -30,6 +30,9 @@ test('one throttled uplink leads both down to 240 lines, and both come back up',
   await eventually('both see 360 lines', () => onAll(pages, linesSeen, (lines) => lines === 360))
   await seeEachOther(pages)
 
-  assert.deepEqual(rungs.slice(rungs.indexOf(240)), [240, 360, 480, 720])
+  // a rung may turn out to be too high, and is left again; none is passed over
+  const steps = rungs.map((rung) => [240, 360, 480, 720].indexOf(rung))
+  assert.equal(rungs.at(-1), 720)
+  assert.ok(steps.every((step, i) => i === 0 || step - steps[i - 1] <= 1), rungs.join())
   assert.deepEqual((await epochsOf(call)).map(({ epoch }) => epoch), [1])
 })
