@@ -104,14 +104,14 @@ rpc_catalog_free(struct rpc_catalog *catalog)
 	*catalog = (struct rpc_catalog){0};
 }
 
-static const char *
-text_of(const json_t *object, const char *key)
+const char *
+rpc_catalog_text(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
 }
 
-static bool
-is_true(const json_t *object, const char *key)
+bool
+rpc_catalog_flag(const json_t *object, const char *key)
 {
 	return json_is_true(json_object_get(object, key));
 }
@@ -119,7 +119,7 @@ is_true(const json_t *object, const char *key)
 static bool
 is_named(const json_t *object, const char *name)
 {
-	const char *own = text_of(object, "name");
+	const char *own = rpc_catalog_text(object, "name");
 
 	return own != NULL && strcmp(own, name) == 0;
 }
@@ -162,9 +162,9 @@ fits(const json_t *function, const json_t *arguments)
 
 	json_array_foreach(known, i, one)
 	{
-		if (json_object_get(arguments, text_of(one, "name")) != NULL)
+		if (json_object_get(arguments, rpc_catalog_text(one, "name")) != NULL)
 			found++;
-		else if (is_true(one, "required"))
+		else if (rpc_catalog_flag(one, "required"))
 			return false;
 	}
 	return found == json_object_size(arguments);
@@ -173,7 +173,7 @@ fits(const json_t *function, const json_t *arguments)
 static bool
 is_in(const json_t *function, const char *schema)
 {
-	return schema == NULL || strcmp(text_of(function, "in"), schema) == 0;
+	return schema == NULL || strcmp(rpc_catalog_text(function, "in"), schema) == 0;
 }
 
 bool

@@ -40,4 +40,8 @@ bool rpc_catalog_has_schema(const struct rpc_catalog *catalog, const char *schem
 const json_t *rpc_catalog_find(const struct rpc_catalog *catalog, const char *schema,
 							   const char *name, const json_t *arguments, size_t *count);
 
+/* A member of a function's object: its text, or NULL; and is it true? */
+const char *rpc_catalog_text(const json_t *object, const char *key);
+bool		rpc_catalog_flag(const json_t *object, const char *key);
+
 #endif

@@ -13,34 +13,24 @@
 
 #include <stdio.h>
 
-static const char *
-text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
-static bool
-is_true(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
+#include "rpc_catalog.h"
 
 bool
 rpc_function_is_void(const json_t *function)
 {
-	return is_true(function, "void");
+	return rpc_catalog_flag(function, "void");
 }
 
 bool
 rpc_function_reads(const json_t *function)
 {
-	return is_true(function, "reads");
+	return rpc_catalog_flag(function, "reads");
 }
 
 const char *
 rpc_function_schema(const json_t *function)
 {
-	return text_of(function, "schema");
+	return rpc_catalog_text(function, "schema");
 }
 
 bool
@@ -48,7 +38,7 @@ rpc_statement_can(const json_t *function, const struct rpc_query *query)
 {
 	if (rpc_function_is_void(function))
 		return !rpc_query_names_columns(query) && query->limit == UINT64_MAX && query->offset == 0;
-	return is_true(function, "composite") || !rpc_query_names_columns(query);
+	return rpc_catalog_flag(function, "composite") || !rpc_query_names_columns(query);
 }
 
 static void
@@ -82,15 +72,15 @@ append_each(struct buffer *sql, const json_t *function, const json_t *arguments,
 
 	json_array_foreach(json_object_get(function, "arguments"), i, one)
 	{
-		if (json_object_get(arguments, text_of(one, "name")) == NULL)
+		if (json_object_get(arguments, rpc_catalog_text(one, "name")) == NULL)
 			continue;
 		buffer_append_text(sql, separator);
 		for (const char *c = pattern; *c != '\0'; c++)
 		{
 			if (*c == '#')
-				buffer_append_text(sql, text_of(one, "quoted"));
+				buffer_append_text(sql, rpc_catalog_text(one, "quoted"));
 			else if (*c == '%')
-				buffer_append_text(sql, text_of(one, "type"));
+				buffer_append_text(sql, rpc_catalog_text(one, "type"));
 			else
 				buffer_append_byte(sql, (unsigned char) *c);
 		}
@@ -112,7 +102,7 @@ append_given(struct buffer *sql, const json_t *function, const json_t *arguments
 static void
 append_call(struct buffer *sql, const json_t *function, const json_t *arguments, bool literals)
 {
-	buffer_append_text(sql, text_of(function, "call"));
+	buffer_append_text(sql, rpc_catalog_text(function, "call"));
 	buffer_append_text(sql, "(");
 	append_each(sql, function, arguments, literals ? "# => given.#::%" : "# => given.#");
 	buffer_append_text(sql, ")");
@@ -144,7 +134,7 @@ append_rows(struct buffer *sql, const json_t *function, const json_t *arguments,
 		buffer_append_text(sql, ", LATERAL ");
 	}
 	append_call(sql, function, arguments, literals);
-	buffer_append_text(sql, is_true(function, "composite") ? " AS called" : " AS called(one)");
+	buffer_append_text(sql, rpc_catalog_flag(function, "composite") ? " AS called" : " AS called(one)");
 	buffer_append_text(sql, ") AS called");
 	append_clause(sql, " WHERE ", &query->filters);
 	buffer_append_text(sql, ")");
@@ -154,11 +144,11 @@ append_rows(struct buffer *sql, const json_t *function, const json_t *arguments,
 static void
 append_body(struct buffer *sql, const json_t *function, const struct rpc_query *query)
 {
-	const bool set = is_true(function, "set");
+	const bool set = rpc_catalog_flag(function, "set");
 
 	buffer_append_text(sql, query->object ? " SELECT CASE pg_catalog.count(*) WHEN 1 THEN " : " SELECT ");
 	buffer_append_text(sql, "coalesce(pg_catalog.json_agg(");
-	buffer_append_text(sql, is_true(function, "composite") ? "page.*)" : "page.one)");
+	buffer_append_text(sql, rpc_catalog_flag(function, "composite") ? "page.*)" : "page.one)");
 	if (set && !query->object)
 		buffer_append_text(sql, ", '[]')");
 	else
