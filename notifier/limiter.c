@@ -153,22 +153,17 @@ limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 }
 
 bool
-limiter_full(const struct limiter *limiter)
-{
-	const uint64_t most = limiter->limits.connections;
-
-	return most != 0 && atomic_load(&limiter->totals->connections) >= most;
-}
-
-bool
 limiter_enter(struct limiter *limiter)
 {
 	const uint64_t most = limiter->limits.connections;
+	uint64_t	   count = atomic_load(&limiter->totals->connections);
 
-	if (atomic_fetch_add(&limiter->totals->connections, 1) < most || most == 0)
-		return true;
-	limiter_leave(limiter);
-	return false;
+	do
+	{
+		if (most != 0 && count >= most)
+			return false;
+	} while (!atomic_compare_exchange_weak(&limiter->totals->connections, &count, count + 1));
+	return true;
 }
 
 void
@@ -189,17 +184,6 @@ static bool
 is_full(const struct tally *tally, uint64_t most)
 {
 	return most != 0 && tally != NULL && tally->count >= most;
-}
-
-bool
-tally_full(struct tallies *tallies, struct slice name, uint64_t most)
-{
-	bool full;
-
-	uv_mutex_lock(&tallies->lock);
-	full = is_full(find_tally(tallies, name), most);
-	uv_mutex_unlock(&tallies->lock);
-	return full;
 }
 
 static struct tally *

@@ -109,11 +109,9 @@ bool limiter_budget(struct limiter *limiter, enum rate_kind kind, uint64_t now,
 /* One more of this name; NULL if there are "most" already (0: no limit). */
 struct tally *tally_enter(struct tallies *tallies, struct slice name, uint64_t most);
 void		  tally_leave(struct tallies *tallies, struct tally *tally);
-bool		  tally_full(struct tallies *tallies, struct slice name, uint64_t most);
 
 /* One more connection; false if there are as many as there may be. */
 bool limiter_enter(struct limiter *limiter);
 void limiter_leave(struct limiter *limiter);
-bool limiter_full(const struct limiter *limiter);
 
 #endif

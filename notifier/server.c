@@ -48,6 +48,17 @@ struct server
 	struct lws_vhost   *internal; /* and those of the internal port */
 	SSL_CTX			   *ssl;	  /* of the clients' handshakes; NULL: no TLS */
 	SSL_CTX			   *unused;	  /* for handshakes of our own, of which there are none */
+
+	/*
+	 * Whose upgrade is under way, and its place among the connections.  It has it
+	 * before it is told that it may come: whoever was told is not cut off for one
+	 * that came later, to another loop.
+	 */
+	struct
+	{
+		struct lws	 *wsi; /* NULL: nobody's */
+		struct tally *address;
+	} upgrade;
 };
 
 /* What libwebsockets keeps for us with each socket. */
@@ -57,12 +68,16 @@ struct session_data
 	struct http_request *request;	 /* NULL unless there is one under way */
 };
 
+static struct server *
+server_of(struct lws *wsi)
+{
+	return lws_context_user(lws_get_context(wsi));
+}
+
 struct loop *
 server_loop(struct lws *wsi)
 {
-	const struct server *server = lws_context_user(lws_get_context(wsi));
-
-	return server->loop;
+	return server_of(wsi)->loop;
 }
 
 /* The version that whoever asked for another one should ask for. */
@@ -197,23 +212,42 @@ address_of(struct lws *wsi, struct sockaddr_in6 *address)
 	return slice_of((const char *) &address->sin6_addr, 8);
 }
 
-/* Are there as many connections as there may be? */
-static bool
-is_too_many(struct lws *wsi)
+/* An upgrade that came to nothing. */
+static void
+give_place_back(struct server *server)
 {
-	struct limiter	   *limiter = &server_loop(wsi)->limiter;
-	struct sockaddr_in6 address;
+	if (server->upgrade.wsi == NULL)
+		return;
+	tally_leave(&server->loop->limiter.totals->addresses, server->upgrade.address);
+	limiter_leave(&server->loop->limiter);
+	server->upgrade.wsi = NULL;
+}
 
-	if (limiter_full(limiter))
+/* One of the places that there are, for the upgrade that begins. */
+static bool
+take_place(struct lws *wsi)
+{
+	struct server	   *server = server_of(wsi);
+	struct limiter	   *limiter = &server->loop->limiter;
+	struct sockaddr_in6 address;
+	struct tally	   *tally;
+
+	give_place_back(server);
+	if (!limiter_enter(limiter))
 	{
 		limiter->refused[LIMIT_CONNECTIONS]++;
-		return true;
-	}
-	if (limiter->limits.address_connections == 0 ||
-		!tally_full(&limiter->totals->addresses, address_of(wsi, &address),
-					limiter->limits.address_connections))
 		return false;
-	limiter->refused[LIMIT_ADDRESS]++;
+	}
+	tally = tally_enter(&limiter->totals->addresses, address_of(wsi, &address),
+						limiter->limits.address_connections);
+	if (tally == NULL)
+	{
+		limiter_leave(limiter);
+		limiter->refused[LIMIT_ADDRESS]++;
+		return false;
+	}
+	server->upgrade.wsi = wsi;
+	server->upgrade.address = tally;
 	return true;
 }
 
@@ -234,7 +268,7 @@ confirm_upgrade(struct lws *wsi, const char *to)
 		status = HTTP_STATUS_FORBIDDEN;
 	else if (server_loop(wsi)->stopping)
 		status = HTTP_STATUS_SERVICE_UNAVAILABLE;
-	else if (is_too_many(wsi))
+	else if (!take_place(wsi))
 		status = HTTP_STATUS_TOO_MANY;
 	if (status == 0)
 		return 0;
@@ -259,32 +293,6 @@ read_api_key(struct lws *wsi)
 	return key != NULL ? shared_text_hold(&server_loop(wsi)->apikeys, slice_text(key)) : NULL;
 }
 
-/*
- * Take one of the places that there are; NULL: another loop has just given away
- * the last one.
- */
-static struct tally *
-take_place(struct lws *wsi)
-{
-	struct limiter	   *limiter = &server_loop(wsi)->limiter;
-	struct sockaddr_in6 address;
-	struct tally	   *tally;
-
-	if (!limiter_enter(limiter))
-	{
-		limiter->refused[LIMIT_CONNECTIONS]++;
-		return NULL;
-	}
-	tally = tally_enter(&limiter->totals->addresses, address_of(wsi, &address),
-						limiter->limits.address_connections);
-	if (tally == NULL)
-	{
-		limiter_leave(limiter);
-		limiter->refused[LIMIT_ADDRESS]++;
-	}
-	return tally;
-}
-
 static void
 log_opened(struct lws *wsi, const struct connection *connection)
 {
@@ -303,15 +311,16 @@ log_opened(struct lws *wsi, const struct connection *connection)
 static int
 handle_established(struct lws *wsi, struct session_data *data)
 {
+	struct server		*server = server_of(wsi);
 	enum phoenix_version version;
-	struct tally		*place;
 	struct connection	*connection;
 
-	if (!read_version(wsi, &version) || (place = take_place(wsi)) == NULL)
+	if (!read_version(wsi, &version) || server->upgrade.wsi != wsi)
 		return -1;
-	connection = connection_new(server_loop(wsi), wsi, version);
+	connection = connection_new(server->loop, wsi, version);
 	connection->apikey = read_api_key(wsi);
-	connection->address = place;
+	connection->address = server->upgrade.address;
+	server->upgrade.wsi = NULL;
 	data->connection = connection;
 	log_opened(wsi, connection);
 	return 0;
@@ -418,17 +427,21 @@ handle_websocket(struct lws *wsi, enum lws_callback_reasons reason,
 static int
 handle_ssl_context(struct lws *wsi, SSL_CTX *ssl)
 {
-	struct server *server = lws_context_user(lws_get_context(wsi));
+	struct server *server = server_of(wsi);
 
 	server->ssl = ssl;
 	return tls_use(server->loop->started->tls, ssl) ? 0 : -1;
 }
 
-/* There is another socket, or one less. */
-static void
-count_socket(struct lws *wsi, bool more)
+static int
+handle_destroyed(struct lws *wsi)
 {
-	atomic_fetch_add(&server_loop(wsi)->sockets, more ? 1 : UINT64_MAX);
+	struct server *server = server_of(wsi);
+
+	if (server->upgrade.wsi == wsi)
+		give_place_back(server);
+	atomic_fetch_sub(&server->loop->sockets, 1);
+	return 0;
 }
 
 static int
@@ -440,9 +453,10 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
 			return handle_ssl_context(wsi, user);
 		case LWS_CALLBACK_WSI_CREATE:
-		case LWS_CALLBACK_WSI_DESTROY:
-			count_socket(wsi, reason == LWS_CALLBACK_WSI_CREATE);
+			atomic_fetch_add(&server_loop(wsi)->sockets, 1);
 			return 0;
+		case LWS_CALLBACK_WSI_DESTROY:
+			return handle_destroyed(wsi);
 		case LWS_CALLBACK_HTTP:
 			return handle_http(wsi, user, in);
 		case LWS_CALLBACK_HTTP_FILE_COMPLETION:

@@ -1,6 +1,6 @@
 // Is too much refused, told to whom it concerns, counted, and harmless to others?
 
-import { test, after } from 'node:test'
+import { test, afterEach } from 'node:test'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import * as h from './harness.mjs'
@@ -8,9 +8,10 @@ import { PING, PONG, WireClient } from './wire.mjs'
 
 const { Notifier, RawClient } = h
 
+// Each has connections to the database: those of all tests would be too many.
 const started = []
-after(async () => {
-  for (const { notifier, clients } of started) {
+afterEach(async () => {
+  for (const { notifier, clients } of started.splice(0)) {
     for (const client of clients) client.close()
     await notifier.stop()
   }

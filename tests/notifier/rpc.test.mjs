@@ -11,15 +11,15 @@ import * as h from './harness.mjs'
 
 const CONNECTIONS = 2
 const QUEUE = 3
-const listed = ['rpc_echo', 'rpc_set', 'rpc_numbers', 'rpc_nothing', 'rpc_two', 'rpc_one_out', 'rpc_sleep',
+const listed = ['rpc_echo', 'rpc_set', 'rpc_numbers', 'rpc_nothing', 'rpc_two', 'rpc_one_out',
   'rpc_who', 'rpc_raise', 'rpc_shapes', 'rpc_late', 'rpc_overloaded', 'rpc_unnamed', 'rpc_large',
   'rpc_strict', 'other.rpc_elsewhere', 'r"pé', 'rpc_no_grant', 'rpc_films', 'other.rpc_films', 'rpc_add', 'rpc_typed',
   'rpc_insert', 'rpc_claims_to_read', 'rpc_point', 'rpc_domain']
 
 let notifier
 h.notifierForThisFile((started) => { notifier = started }, {
-  args: ['--rpc-connections', `${CONNECTIONS}`, '--rpc-queue', `${QUEUE}`, '--rpc-timeout-ms', '2000',
-    '--rpc-wait-ms', '60000', '--rpc-max-bytes', '20000', '--rpc-functions', listed.join(',')] })
+  args: ['--rpc-connections', `${CONNECTIONS}`, '--rpc-queue', `${QUEUE}`, '--rpc-wait-ms', '60000',
+    '--rpc-max-bytes', '20000', '--rpc-functions', listed.join(',')] })
 
 before(async () => {
   await dropFunctions()
@@ -33,7 +33,6 @@ before(async () => {
     CREATE FUNCTION rpc_nothing() RETURNS void LANGUAGE sql AS $$ SELECT $$;
     CREATE FUNCTION rpc_two(OUT result text, OUT called integer) LANGUAGE sql AS $$ SELECT 'a'::text, 2 $$;
     CREATE FUNCTION rpc_one_out(OUT alone integer) LANGUAGE sql AS $$ SELECT 1 $$;
-    CREATE FUNCTION rpc_sleep(seconds float) RETURNS text LANGUAGE sql AS $$ SELECT pg_sleep(seconds); SELECT 'slept' $$;
     CREATE FUNCTION rpc_who() RETURNS json LANGUAGE sql AS $$ SELECT json_build_object('role', current_user,
       'claims', current_setting('request.jwt.claims')::json, 'method', current_setting('request.method'),
       'path', current_setting('request.path'), 'search_path', current_setting('search_path')) $$;
@@ -555,103 +554,6 @@ test('a body of unknown length is refused', async () => {
     request.end()
   })
   assert.equal(status, 411)
-})
-
-// ---------------------------------------------------------------- under load, and in trouble
-
-const sleep = (seconds) => as('a').rpc('rpc_sleep', { seconds }).then((result) => result)
-const sleepers = () => h.sql(`SELECT pid FROM pg_stat_activity WHERE application_name = 'harthio-notifier rpc' AND query LIKE '%rpc_sleep%' AND state = 'active'`)
-
-test('slow calls delay nobody but those who find no connection', async () => {
-  const slow = [...Array(CONNECTIONS - 1)].map(() => sleep(1.5))
-  await h.eventually('they sleep', async () => (await sleepers()).length === CONNECTIONS - 1)
-  let finished = false
-  Promise.all(slow).then(() => { finished = true })
-  const socket = await h.raw()
-  await socket.heartbeat()
-  assert.ok(await called(as('a'), 'rpc_who'))
-  assert.equal(finished, false)
-  for (const result of await Promise.all(slow)) assert.equal(result.data, 'slept')
-})
-
-test('a call that runs too long is cancelled by the database', async () => {
-  await refused(as('a'), 'rpc_sleep', { seconds: 60 }, 500, '57014')
-})
-
-test('when too many wait the next one is told to come back', async () => {
-  const busy = Promise.all([...Array(CONNECTIONS)].map(() => sleep(1.8)))
-  await h.eventually('they sleep', async () => (await sleepers()).length === CONNECTIONS)
-  const waiting = []
-  const [status, body, headers] = await h.eventually('one is refused', async () => {
-    const answer = post('rpc_who', '{}')
-    const first = await Promise.race([answer, sleepers()])
-    if (first[0] === 503) return first
-    waiting.push(answer)
-    return false
-  })
-  assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'PGRST003', '1'])
-  assert.ok(waiting.length >= QUEUE)
-  await busy
-  for (const [each] of await Promise.all(waiting)) assert.ok(each === 200 || each === 503)
-})
-
-test('who goes before the answer makes room for others', async () => {
-  const busy = [...Array(CONNECTIONS)].map(() => sleep(1.8))
-  const finished = Promise.all(busy)
-  await h.eventually('they sleep', async () => (await sleepers()).length === CONNECTIONS)
-  const sockets = [...Array(QUEUE)].map(() => {
-    const socket = net.connect(notifier.port, '127.0.0.1', () => socket.write(
-      `POST /rest/v1/rpc/rpc_who HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${notifier.token()}\r\nContent-Length: 2\r\n\r\n{}`))
-    return socket.on('error', () => {})
-  })
-  await h.eventually('they fill the queue', async () => (await waitingCall()) === null)
-  for (const socket of sockets) socket.destroy()
-  const [answer] = await h.eventually('another one may wait', waitingCall)
-  assert.equal((await answer)[0], 200)
-  for (const result of await finished) assert.equal(result.data, 'slept')
-})
-
-// A call that waits while others sleep, or null if it was refused.
-async function waitingCall() {
-  let settled = false
-  const answer = post('rpc_who', '{}').finally(() => { settled = true })
-  assert.equal((await sleepers()).length, CONNECTIONS)
-  return settled ? null : [answer]
-}
-
-test('a connection that breaks loses the call under way, and no other', async () => {
-  const lost = sleep(1.5)
-  const [backend] = await h.eventually('it sleeps', async () => {
-    const found = await sleepers()
-    return found.length === 1 && found
-  })
-  const other = called(as('a'), 'rpc_who')
-  await h.sql('SELECT pg_terminate_backend($1)', [backend.pid])
-  const result = await lost
-  assert.deepEqual([result.status, result.error.code], [503, 'PGRST001'])
-  assert.ok(await other)
-  assert.ok(await called(as('a'), 'rpc_who'))
-})
-
-test('calls wait for a database that restarts', async () => {
-  const restarting = h.restartCluster()
-  const waiting = await h.eventually('it answers again', async () => {
-    const { data } = await as('a').rpc('rpc_who')
-    return data
-  })
-  await restarting
-  assert.equal(waiting.role, 'authenticated')
-})
-
-test('without a database a call is refused in time, in words', async () => {
-  const lonely = await h.Notifier.launch({ args: ['--rpc-wait-ms', '200', '--database', 'host=127.0.0.1 port=1 user=x'] })
-  const response = await fetch(`${lonely.httpUrl}/rest/v1/rpc/harthio_providers`, { method: 'POST', body: '{}',
-    headers: { authorization: `Bearer ${lonely.token()}` } })
-  assert.equal(response.status, 503)
-  assert.equal(response.headers.get('retry-after'), '1')
-  assert.deepEqual(await response.json(),
-    { code: 'PGRST000', details: null, hint: null, message: 'Could not connect with the database' })
-  await lonely.stop()
 })
 
 test('--rpc off: there are no calls and no connections for them', async () => {
