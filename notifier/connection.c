@@ -121,6 +121,7 @@ connection_free(struct connection *connection)
 	queue_clear(connection);
 	list_remove(&connection->unsent);
 	list_remove(&connection->unread);
+	list_remove(&connection->resting);
 	buffer_free(&connection->incoming);
 	shared_text_release(&connection->loop->apikeys, connection->apikey);
 	loop_remove_connection(connection->loop, connection);
@@ -139,6 +140,30 @@ connection_refuse(struct connection *connection, enum limit limit)
 			   (unsigned long long) connection->id, limit_name(limit));
 }
 
+/*
+ * To refuse costs nearly as much as to serve, so one who goes on asking for too
+ * much would have the time of all others: the system keeps what he sends, and
+ * then lets him send no more.
+ */
+static void
+put_to_rest(struct connection *connection)
+{
+	struct loop *loop = connection->loop;
+
+	if (connection->resting.place != NULL)
+		return;
+	metrics_add(&loop->metrics, METRIC_RESTS, 1);
+	list_remove(&connection->unread);
+	lws_rx_flow_control(connection->wsi, 0);
+	loop_rest(loop, connection);
+}
+
+void
+connection_wake(struct connection *connection)
+{
+	lws_rx_flow_control(connection->wsi, 1);
+}
+
 bool
 connection_take(struct connection *connection, enum rate_kind kind)
 {
@@ -147,11 +172,14 @@ connection_take(struct connection *connection, enum rate_kind kind)
 		[RATE_MESSAGES] = LIMIT_MESSAGES,
 		[RATE_PRESENCE_CALLS] = LIMIT_PRESENCE_CALLS,
 	};
-	struct loop *loop = connection->loop;
+	struct loop	  *loop = connection->loop;
+	const uint64_t now = uv_now(&loop->uv);
 
-	if (limiter_take(&loop->limiter, connection->rates, kind, 1, uv_now(&loop->uv)))
+	if (limiter_take(&loop->limiter, connection->rates, kind, 1, now))
 		return true;
 	connection_refuse(connection, limits[kind]);
+	if (!limiter_may_tell(&loop->limiter, connection->rates, &connection->refusals, kind, now))
+		put_to_rest(connection);
 	return false;
 }
 

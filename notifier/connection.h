@@ -72,9 +72,11 @@ struct connection
 	uint64_t			  bytes_in;
 	struct hash_map		  channels; /* struct channel, by topic */
 	struct list_link	  unread;	/* in the loop's list */
+	struct list_link	  resting;	/* in the loop's list */
 	struct buffer		  incoming; /* the message so far, if it is in pieces */
 
 	struct rate			rates[RATE_COUNT]; /* what of its own rates is used */
+	struct rate			refusals;		   /* how often it asked for more lately */
 	uint32_t			malformed;		   /* more counters */
 	uint32_t			refused;		   /* because of a limit */
 	unsigned			limits_logged;	   /* bits: limits whose refusal is in the log */
@@ -99,7 +101,10 @@ void			   connection_free(struct connection *connection);
  */
 void connection_refuse(struct connection *connection, enum limit limit);
 
-/* Is there room for one more of this rate?  If not, it was refused. */
+/*
+ * Is there room for one more of this rate?  If not, it was refused; and if that
+ * happens too often, nothing more is read of it for a while.
+ */
 bool connection_take(struct connection *connection, enum rate_kind kind);
 
 /* It acts as this subject from now on.  False: that has too many connections. */
@@ -129,6 +134,9 @@ void connection_close(struct connection *connection, unsigned code,
 
 /* The peer's close frame is there. */
 void connection_peer_closed(struct connection *connection, unsigned code);
+
+/* It is read again. */
+void connection_wake(struct connection *connection);
 
 /* Called once a second: what has run out? */
 void connection_tick(struct connection *connection);

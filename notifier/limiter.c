@@ -11,6 +11,9 @@
 
 #define BURST_SECONDS 2
 
+/* So much of a rate is added to what may be refused. */
+#define REFUSALS_SHARE 4
+
 static void
 tallies_init(struct tallies *tallies, const struct hash_key *secret)
 {
@@ -136,19 +139,40 @@ limiter_budget(struct limiter *limiter, enum rate_kind kind, uint64_t now,
 	return true;
 }
 
+static uint64_t
+own_of(const struct limits *limits, enum rate_kind kind)
+{
+	const uint64_t each[RATE_COUNT] = {limits->joins, limits->messages, limits->presence_calls};
+
+	return each[kind];
+}
+
 bool
 limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 			 enum rate_kind kind, uint64_t count, uint64_t now)
 {
 	const struct limits *limits = &limiter->limits;
-	const uint64_t		 each[RATE_COUNT] = {limits->joins, limits->messages,
-											 limits->presence_calls};
 
-	if ((own != NULL && !has_room(&own[kind], each[kind], count, now)) ||
+	if ((own != NULL && !has_room(&own[kind], own_of(limits, kind), count, now)) ||
 		!take_from_all(limiter->totals, kind, total_of(limits, kind), count, now))
 		return false;
 	if (own != NULL)
 		own[kind].level += (double) count;
+	return true;
+}
+
+bool
+limiter_may_tell(struct limiter *limiter, struct rate own[RATE_COUNT],
+				 struct rate *refusals, enum rate_kind kind, uint64_t now)
+{
+	const uint64_t per_second = own_of(&limiter->limits, kind);
+
+	if (has_room(&own[kind], per_second, 1, now))
+		return true;
+	leak(refusals, (per_second + REFUSALS_SHARE - 1) / REFUSALS_SHARE, now);
+	if (refusals->level + 1 > (double) (BURST_SECONDS * per_second))
+		return false;
+	refusals->level++;
 	return true;
 }
 

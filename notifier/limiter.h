@@ -3,7 +3,8 @@
  *		Who asks for more than the limits allow?
  *
  * A rate is an average: a burst of twice as many as it allows in a second is let
- * through.  Whoever is refused is told so by the caller; here it is counted.
+ * through.  Whoever is refused is told so by the caller, if he was not told too often
+ * lately: twice what is allowed in a second, and a quarter of it a second.
  *
  * Each event loop has a limiter; what limits all clients together is in one place
  * for all loops.
@@ -98,6 +99,14 @@ const char *limit_name(enum limit limit);
  */
 bool limiter_take(struct limiter *limiter, struct rate own[RATE_COUNT],
 				  enum rate_kind kind, uint64_t count, uint64_t now);
+
+/*
+ * It was not given what it asked for.  May it be told so, as it asks for too much
+ * only now and then, or was it told too often?  Whoever asks in vain because of
+ * what others take is always told.
+ */
+bool limiter_may_tell(struct limiter *limiter, struct rate own[RATE_COUNT],
+					  struct rate *refusals, enum rate_kind kind, uint64_t now);
 
 /*
  * How much of a budget of all connections together is used now, and of how much

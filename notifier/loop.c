@@ -19,6 +19,7 @@
 #define TICK_MS			 250
 #define DRAIN_STEP_MS	 50
 #define STOP_PATIENCE_MS 5000
+#define REST_MS			 250
 #define GATHER_NS		 1000000
 #define GATHER_MOST_NS	 16000000
 
@@ -109,6 +110,7 @@ loop_end(struct loop *loop)
 	uv_close((uv_handle_t *) &loop->draining, NULL);
 	uv_close((uv_handle_t *) &loop->patience, NULL);
 	uv_close((uv_handle_t *) &loop->flush, NULL);
+	uv_close((uv_handle_t *) &loop->rest, NULL);
 	uv_close((uv_handle_t *) &loop->sending, NULL);
 	if (loop->server != NULL)
 		server_stop(loop->server);
@@ -252,6 +254,25 @@ on_tick(uv_timer_t *timer)
 }
 
 static void
+on_rested(uv_timer_t *timer)
+{
+	struct loop		 *loop = timer->data;
+	struct list_link *link;
+
+	while ((link = list_pop(&loop->resting)) != NULL)
+		connection_wake(list_holder(link, struct connection, resting));
+}
+
+/* All rest until the first one has. */
+void
+loop_rest(struct loop *loop, struct connection *connection)
+{
+	list_add(&loop->resting, &connection->resting);
+	if (!loop->ended && !uv_is_active((uv_handle_t *) &loop->rest))
+		uv_timer_start(&loop->rest, on_rested, REST_MS, 0);
+}
+
+static void
 on_flush(uv_timer_t *timer)
 {
 	struct loop *loop = timer->data;
@@ -283,6 +304,7 @@ start_handles(struct loop *loop)
 	start_timer(loop, &loop->draining);
 	start_timer(loop, &loop->patience);
 	start_timer(loop, &loop->flush);
+	start_timer(loop, &loop->rest);
 	uv_prepare_init(&loop->uv, &loop->sending);
 	loop->sending.data = loop;
 	uv_prepare_start(&loop->sending, on_sending);

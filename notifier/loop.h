@@ -70,6 +70,8 @@ struct loop
 	struct connection		   *next_ticked;		 /* the next one to be asked; NULL: the first */
 	struct list_link		   *unsent;				 /* those for which something gathered */
 	struct list_link		   *unread;				 /* those that probably sent us more */
+	struct list_link		   *resting;			 /* those that are not read for a while */
+	uv_timer_t					rest;				 /* how long */
 	struct connection		   *reading;			 /* whom the last bytes came from; NULL: nobody */
 	size_t						reading_bytes;		 /* how many those were */
 	uint64_t					gather_ns;			 /* how long the next turn may read on */
@@ -105,6 +107,9 @@ void loop_free(struct loop *loop);
 
 /* To another loop, at the end of this turn. */
 void loop_post(struct loop *loop, unsigned to, struct letter *letter);
+
+/* Wake it up again, some time from now. */
+void loop_rest(struct loop *loop, struct connection *connection);
 
 void loop_add_connection(struct loop *loop, struct connection *connection);
 void loop_remove_connection(struct loop *loop, struct connection *connection);

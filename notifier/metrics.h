@@ -36,6 +36,8 @@
 	X(QUEUE_LONGEST, GAUGE, "queue_longest_messages", "Messages that wait for the slowest client") \
 	X(SLOW_READERS, COUNTER, "slow_readers_closed_total",                                          \
 	  "Connections closed because too much waited for them")                                       \
+	X(RESTS, COUNTER, "rests_total",                                                               \
+	  "Times that a connection was not read for a while, as it asked for too much too often")      \
 	X(STATES, COUNTER, "states_total", "Session states that replaced an older one and were sent")  \
 	X(NOTIFICATIONS, COUNTER, "notifications_total", "Notifications from the database")            \
 	X(RESYNCS, COUNTER, "resyncs_total", "Times that the states of all sessions were read")        \

@@ -62,7 +62,7 @@ test('messages per second of one connection', async () => {
   const topic = newTopic()
   await client.join(topic, { config: { broadcast: { ack: true } } })
   await witness.join(topic)
-  const tally = await flood(client, 300, (ref) => client.send('1', ref, topic, 'broadcast', broadcast()))
+  const tally = await flood(client, 190, (ref) => client.send('1', ref, topic, 'broadcast', broadcast()))
   assertBurst(tally, 50, 'Too many messages per second')
   await witness.heartbeat()
   await counted(notifier, 'messages')
@@ -132,10 +132,38 @@ test('a broadcast by HTTP is told what is left of the rate, if there is one', as
   assert.deepEqual(await post(free.notifier, messages(1)), [202, undefined, undefined, undefined])
 })
 
+test('who goes on asking for too much is read no faster than it may be told so', async () => {
+  const { notifier, raw } = await limited('--max-messages', '100', '--internal-listen', '127.0.0.1:0')
+  const [client, witness] = [await raw(), await raw()]
+  const topic = newTopic()
+  const send = (each) => (ref) => each.send('1', ref, topic, 'broadcast', broadcast())
+  for (const each of [client, witness]) await each.join(topic, { config: { broadcast: { ack: true } } })
+  await flood(witness, 390, send(witness))
+  assert.equal(await notifier.metric('rests_total'), 0, 'a burst of refusals is borne')
+  const answered = flood(client, 800, send(client))
+  await h.eventually('it rests', async () => await notifier.metric('rests_total') > 0)
+  await witness.heartbeat()
+  const tally = await answered
+  assert.equal(tally.ok + tally['Too many messages per second'], 800, 'all is answered in the end')
+  assert.ok(await notifier.metric('rests_total') > 1, 'and it rests again')
+  await client.heartbeat()
+})
+
+test('one who rests is heard when it goes', async () => {
+  const { notifier, raw } = await limited('--max-messages', '10', '--internal-listen', '127.0.0.1:0')
+  const client = await raw()
+  const topic = newTopic()
+  await client.join(topic)
+  for (let i = 0; i < 200; i++) client.send('1', `f${i}`, topic, 'broadcast', broadcast())
+  client.ws.close(1000)
+  assert.equal((await client.closed).code, 1000)
+  await notifier.logged(/event=closed code=1000 .* messages_in=201 /)
+})
+
 test('joins per second of one connection and in all', async () => {
   const one = await limited('--max-joins', '20', '--max-channels', '1000')
   const client = await one.raw()
-  const tally = await flood(client, 100, (ref) => client.send(ref, ref, newTopic(), 'phx_join', {}))
+  const tally = await flood(client, 75, (ref) => client.send(ref, ref, newTopic(), 'phx_join', {}))
   assertBurst(tally, 20, 'ClientJoinRateLimitReached: Too many joins per second')
   await counted(one.notifier, 'joins')
   const other = await one.raw()
@@ -154,7 +182,7 @@ test('presence calls per second', async () => {
   const topic = newTopic()
   await client.join(topic, presence)
   let n = 0
-  const tally = await flood(client, 80, (ref) =>
+  const tally = await flood(client, 38, (ref) =>
     client.send('1', ref, topic, 'presence', { event: 'track', payload: { n: n++ } }))
   assertBurst(tally, 10, 'Client presence rate limit exceeded')
   await counted(notifier, 'presence_calls')

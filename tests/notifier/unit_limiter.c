@@ -43,6 +43,37 @@ test_rates(void)
 	limiter_totals_free(&totals);
 }
 
+/* How many of "wanted" refusals may be told? */
+static unsigned
+tell(struct limiter *limiter, struct rate *own, struct rate *refusals, unsigned wanted, uint64_t now)
+{
+	unsigned told = 0;
+
+	for (unsigned i = 0; i < wanted; i++)
+		told += limiter_may_tell(limiter, own, refusals, RATE_MESSAGES, now);
+	return told;
+}
+
+static void
+test_refusals(void)
+{
+	const struct limits	  limits = {.messages = 10, .total_messages = 5};
+	struct limiter_totals totals;
+	struct limiter		  limiter;
+	struct rate			  own[RATE_COUNT] = {0};
+	struct rate			  refusals = {0};
+
+	limiter_totals_init(&totals, &key);
+	limiter_init(&limiter, &limits, &totals);
+	/* It has room of its own, and is told as often as it asks. */
+	CHECK(tell(&limiter, own, &refusals, 1000, 5000) == 1000);
+	own[RATE_MESSAGES] = (struct rate){.level = 20, .at = 5000};
+	CHECK(tell(&limiter, own, &refusals, 1000, 5000) == 20);
+	own[RATE_MESSAGES] = (struct rate){.level = 20, .at = 7000};
+	CHECK(tell(&limiter, own, &refusals, 1000, 7000) == 6);
+	limiter_totals_free(&totals);
+}
+
 static void
 test_tallies(void)
 {
@@ -54,13 +85,14 @@ test_tallies(void)
 	limiter_totals_init(&totals, &key);
 	alice = tally_enter(subjects, SLICE("alice"), 2);
 	CHECK(alice != NULL && tally_enter(subjects, SLICE("alice"), 2) == alice);
-	CHECK(tally_full(subjects, SLICE("alice"), 2));
-	CHECK(!tally_full(subjects, SLICE("alice"), 0));
 	CHECK(tally_enter(subjects, SLICE("alice"), 2) == NULL);
 	bob = tally_enter(subjects, SLICE("bob"), 2);
 	CHECK(bob != NULL && bob != alice);
 	tally_leave(subjects, alice);
-	CHECK(!tally_full(subjects, SLICE("alice"), 2));
+	CHECK(tally_enter(subjects, SLICE("alice"), 2) == alice);
+	CHECK(tally_enter(subjects, SLICE("alice"), 0) == alice);
+	tally_leave(subjects, alice);
+	tally_leave(subjects, alice);
 	tally_leave(subjects, alice);
 	tally_leave(subjects, bob);
 	tally_leave(subjects, NULL);
@@ -80,10 +112,10 @@ test_totals(void)
 	limiter_totals_init(&totals, &key);
 	limiter_init(&here, &limits, &totals);
 	limiter_init(&there, &limits, &totals);
-	CHECK(limiter_enter(&here) && !limiter_full(&there) && limiter_enter(&there));
-	CHECK(limiter_full(&here) && !limiter_enter(&here) && !limiter_enter(&there));
+	CHECK(limiter_enter(&here) && limiter_enter(&there));
+	CHECK(!limiter_enter(&here) && !limiter_enter(&there));
 	limiter_leave(&there);
-	CHECK(!limiter_full(&here) && limiter_enter(&here));
+	CHECK(limiter_enter(&here) && !limiter_enter(&there));
 	CHECK(take(&here, NULL, 6, 1000) == 6);
 	CHECK(take(&there, NULL, 6, 1000) == 4);
 	limiter_totals_free(&totals);
@@ -93,6 +125,7 @@ void
 test_limiter(void)
 {
 	test_rates();
+	test_refusals();
 	test_tallies();
 	test_totals();
 }
