@@ -18,11 +18,10 @@ export const FRAME_RATES = /** @type {Record<number, number>} */ ({ 720: 30, 480
  */
 export function encodingFor(rung, { width = 0, height = 0 }) {
   if (rung === 0) return { active: false }
-  const lines = Math.min(width || height, height || width)
   return {
     active: true,
-    scaleResolutionDownBy: Math.max(1, lines / rung),
-    maxFramerate: FRAME_RATES[rung] ?? 30,
+    scaleResolutionDownBy: Math.max(1, Math.min(width, height) / rung),
+    maxFramerate: FRAME_RATES[rung],
   }
 }
 
@@ -55,7 +54,6 @@ async function setEncoding(sender, rung) {
   const { track } = sender
   if (track?.kind !== 'video' || isText(track)) return
   const parameters = sender.getParameters()
-  if (!parameters.encodings?.length) return // not negotiated yet
   const encoding = encodingFor(rung, track.getSettings())
   for (const each of parameters.encodings) Object.assign(each, encoding)
   await sender.setParameters(parameters)

@@ -24,7 +24,7 @@ const worst = (numbers) => (numbers.length > 0 ? Math.max(...numbers) : undefine
 const least = (numbers) => (numbers.length > 0 ? Math.min(...numbers) : undefined)
 
 /** @param {number} share @param {number} whole */
-const percent = (share, whole) => (whole > 0 ? Math.min(100, Math.max(0, (100 * share) / whole)) : undefined)
+const percent = (share, whole) => (whole > 0 ? Math.max(0, (100 * share) / whole) : undefined)
 
 export class QualityMeter {
   /** @type {Map<string, Stats>} */
@@ -92,12 +92,12 @@ export class QualityMeter {
   #audio(audio, byId) {
     const heard = audio.filter(({ grown }) => grown('packetsReceived') > 0)
     return {
-      jitter_ms: worst(heard.map(({ now }) => 1000 * (now.jitter ?? 0))),
+      jitter_ms: worst(heard.map(({ now }) => 1000 * now.jitter)),
       jitter_buffer_ms: worst(heard.filter(({ grown }) => grown('jitterBufferEmittedCount') > 0)
         .map(({ grown }) => (1000 * grown('jitterBufferDelay')) / grown('jitterBufferEmittedCount'))),
       loss: percent(total(heard, 'packetsLost'), total(heard, 'packetsLost') + total(heard, 'packetsReceived')),
       fec: heard.length > 0
-        ? heard.every(({ now }) => /useinbandfec=1/.test(byId.get(now.codecId)?.sdpFmtpLine ?? ''))
+        ? heard.every(({ now }) => /useinbandfec=1/.test(byId.get(now.codecId)?.sdpFmtpLine))
         : undefined,
     }
   }
@@ -163,8 +163,7 @@ export async function statsOf(connections) {
   const reports = await Promise.all(connections.map((each) => each.getStats().catch(() => new Map())))
   const refers = ['id', 'transportId', 'selectedCandidatePairId', 'codecId']
   return reports.flatMap((report, i) => [...report.values()].map((stats) => {
-    const entry = { ...stats }
-    for (const key of refers) if (key in entry) entry[key] = `${i} ${entry[key]}`
-    return entry
+    const own = refers.map((key) => [key, `${i} ${stats[key]}`])
+    return { ...stats, ...Object.fromEntries(own) }
   }))
 }

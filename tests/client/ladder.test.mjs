@@ -4,19 +4,19 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import { applyRung, encodingFor } from '../../client/ladder.js'
 
-// A sender with one encoding; `set` is what it was told.
+// A sender with two encodings; `set` is what it was told of the second.
 function sender(track = { kind: 'video', contentHint: '', getSettings: () => ({ width: 1280, height: 720 }) }) {
   const set = []
   let busy = false
   return {
     track, set,
-    getParameters: () => ({ encodings: [{ active: true }] }),
+    getParameters: () => ({ encodings: [{ active: true }, { active: true }] }),
     async setParameters({ encodings }) {
       if (busy) throw new Error('one change at a time')
       busy = true
       await new Promise(setImmediate)
       busy = false
-      set.push(encodings[0])
+      set.push(encodings[1])
     },
   }
 }
@@ -40,6 +40,7 @@ test('a picture of unknown size keeps it', () => {
 })
 
 test('no rung forces a bitrate, and 0 is sound only', () => {
+  for (const rung of [720, 480, 360, 240]) assert.equal(encodingFor(rung, {}).active, true)
   for (const rung of [720, 480, 360, 240, 0]) assert.ok(!('maxBitrate' in encodingFor(rung, { width: 1280, height: 720 })))
   assert.deepEqual(encodingFor(0, { width: 1280, height: 720 }), { active: false })
 })
@@ -51,10 +52,12 @@ test('rungs are applied one after another, the last one last', async () => {
 })
 
 test('sound, shared screens and senders that are gone are left alone', async () => {
-  const screen = sender({ kind: 'video', contentHint: 'detail', getSettings: () => ({}) })
+  const [slides, text] = ['detail', 'text'].map((contentHint) =>
+    sender({ kind: 'video', contentHint, getSettings: () => ({}) }))
   const sound = sender({ kind: 'audio', getSettings: () => ({}) })
   const gone = { ...sender(), getParameters: () => { throw new Error('closed') } }
-  for (const each of [screen, sound, gone]) {
+  const nothing = sender(null)
+  for (const each of [slides, text, sound, nothing, gone]) {
     await applyRung(each, 240)
     assert.deepEqual(each.set, [])
   }
