@@ -172,7 +172,6 @@ class Pair {
   #theirs = 0
   #participantId = ''
   #offering = false
-  #ignoring = false
   #sending = false
   #restarted = false
   #closed = false
@@ -205,6 +204,7 @@ class Pair {
     this.#disconnect()
     this.#link = ++lastLink
     this.#theirs = 0
+    this.#work = Promise.resolve() // what a closed connection was asked may never end
     this.#hello(false)
     this.#after(HELLO_MS, () => this.#sayAgain())
   }
@@ -218,7 +218,12 @@ class Pair {
     this.#disconnect()
   }
 
-  /** @param {any} data */
+  /**
+   * What it cannot use, like candidates of an offer that was passed over, is as
+   * good as nothing.
+   *
+   * @param {any} data
+   */
   receive(data) {
     this.#work = this.#work.then(() => this.#take(data)).catch(() => {})
   }
@@ -226,7 +231,6 @@ class Pair {
   #disconnect() {
     clearTimeout(this.#timer)
     if (!this.connection) return
-    this.connection.onconnectionstatechange = null
     this.connection.close()
     this.connection = undefined
   }
@@ -268,7 +272,7 @@ class Pair {
     } else if (data.yours === this.#link) {
       if (data.link > this.#theirs) this.#connect(data.link)
       if (data.description) await this.#describe(data.description)
-      else if (data.candidate) await this.#addCandidate(data.candidate)
+      else if (data.candidate) await this.connection?.addIceCandidate(data.candidate)
     }
   }
 
@@ -276,12 +280,12 @@ class Pair {
   #connect(theirs) {
     this.#disconnect()
     this.#theirs = theirs
-    this.#offering = this.#ignoring = this.#sending = this.#restarted = false
+    this.#offering = this.#sending = this.#restarted = false
     const connection = this.connection = new RTCPeerConnection(this.#configuration)
     connection.onnegotiationneeded = () => this.#offer(connection)
     connection.onicecandidate = ({ candidate }) => candidate && this.#send({ candidate })
     connection.onconnectionstatechange = () => this.#stateChanged()
-    connection.ontrack = ({ track, streams: [stream = new MediaStream([track])] }) =>
+    connection.ontrack = ({ streams: [stream] }) =>
       this.#context.remoteStream(this.peerId, this.#participantId, stream)
     if (!this.#polite) this.#addTracks(connection)
     this.#after(LINK_MS, () => this.renew())
@@ -306,7 +310,6 @@ class Pair {
 
   /** @param {RTCPeerConnection} connection */
   async #offer(connection) {
-    if (this.#polite && !this.#sending) return
     try {
       this.#offering = true
       await connection.setLocalDescription()
@@ -324,8 +327,7 @@ class Pair {
     if (!connection) return
     const collides = description.type === 'offer' &&
       (this.#offering || connection.signalingState !== 'stable')
-    this.#ignoring = !this.#polite && collides
-    if (this.#ignoring) return
+    if (collides && !this.#polite) return
     await connection.setRemoteDescription(description)
     if (description.type === 'offer') {
       if (!this.#sending) this.#addTracks(connection)
@@ -335,21 +337,11 @@ class Pair {
     this.applyRung()
   }
 
-  /** @param {RTCIceCandidateInit} candidate */
-  async #addCandidate(candidate) {
-    try {
-      await this.connection?.addIceCandidate(candidate)
-    } catch (error) {
-      if (!this.#ignoring) throw error
-    }
-  }
-
   #stateChanged() {
     switch (this.connection?.connectionState) {
       case 'connected':
         clearTimeout(this.#timer)
         this.#restarted = false
-        this.applyRung()
         this.#call.pairConnected()
         break
       case 'disconnected':
