@@ -53,8 +53,7 @@ class DailyCall {
   #token
   #joined = false
   #over = false
-  /** @type {number | undefined} */
-  #rung
+  #rung = 720
   /** @type {Map<string, { peer: string, tracks: string }>} by Daily's id of the participant */
   #others = new Map()
   /** @type {Map<string, ReturnType<typeof setTimeout>>} by the kind of connection that is interrupted */
@@ -114,10 +113,7 @@ class DailyCall {
   }
 
   close = () => {
-    if (this.#over) return
     this.#over = true
-    this.#context.signal.removeEventListener('abort', this.close)
-    for (const timer of this.#interruptions.values()) clearTimeout(timer)
     this.#end()
   }
 
@@ -190,7 +186,7 @@ class DailyCall {
   /** @param {DailyParticipant[]} participants */
   #hasJoined(participants) {
     this.#joined = true
-    if (this.#rung !== undefined) this.setRung(this.#rung)
+    this.setRung(this.#rung)
     this.#context.connected()
     for (const participant of participants) this.#see(participant)
   }

@@ -74,7 +74,7 @@ class P2pCall {
   }
 
   async #open() {
-    const { iceServers = [], iceTransportPolicy } = this.#options
+    const { iceServers, iceTransportPolicy } = this.#options
     try {
       const servers = typeof iceServers === 'function' ? await iceServers() : iceServers
       this.#configuration = { iceServers: servers, iceTransportPolicy }

@@ -25,7 +25,8 @@ function instruments() {
   }
   window.forgetHeld = () => { held.length = 0 }
 
-  const presenceChanges = () => ends.forEach(({ watchers }) => watchers.forEach((watch) => watch()))
+  const presenceChanges = (of) =>
+    ends.forEach((end) => end !== of && end.watchers.forEach((watch) => watch()))
 
   // Opens an end with these tracks; `unlisted`: presence does not tell of it yet.
   window.openEnd = async (peerId, { tracks = { audio: true, video: true }, unlisted = false, aborted = false, rung, ...options } = {}) => {
@@ -57,7 +58,7 @@ function instruments() {
       signal: aborter.signal,
     })
     if (rung !== undefined) end.call.setRung(rung)
-    presenceChanges()
+    presenceChanges(end)
     return end
   }
   window.endOf = (peerId) => ends.get(peerId)

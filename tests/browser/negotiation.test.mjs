@@ -215,10 +215,10 @@ test('with a third one there, the link that failed is made anew', async () => {
   await Promise.all(everybody.map((id) => open(id)))
   await connected(...everybody)
   const old = (await descriptions('offer')).map(({ link }) => link)
-  await page.evaluate(() => { window.failing = connectionOf('a') })
-  await hold('description')
-  await page.evaluate(() => ['failed', 'failed'].forEach((state) => pretend(failing, state)))
-  await lose()
+  await page.evaluate(() => {
+    const failing = connectionOf('a')
+    for (const state of ['failed', 'failed']) pretend(failing, state)
+  })
   await eventually('another link', async () => (await descriptions('offer')).some(({ link, yours }) =>
     !old.includes(link) || yours > Math.max(...old)))
   await connected(...everybody)
