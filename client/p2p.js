@@ -280,7 +280,7 @@ class Pair {
   #connect(theirs) {
     this.#disconnect()
     this.#theirs = theirs
-    this.#offering = this.#sending = this.#restarted = false
+    this.#sending = this.#restarted = false
     const connection = this.connection = new RTCPeerConnection(this.#configuration)
     connection.onnegotiationneeded = () => this.#offer(connection)
     connection.onicecandidate = ({ candidate }) => candidate && this.#send({ candidate })
@@ -313,9 +313,9 @@ class Pair {
     try {
       this.#offering = true
       await connection.setLocalDescription()
-      if (connection === this.connection) this.#send({ description: connection.localDescription })
+      this.#send({ description: connection.localDescription })
     } catch {
-      // closed meanwhile, or there was an offer from the other side
+      // without an offer the link is made anew
     } finally {
       this.#offering = false
     }

@@ -70,6 +70,9 @@ test('the impolite one makes the only offer, and each greets and answers once', 
   await framesGrow(page)
   assert.deepEqual([(await descriptions('offer', polite)).length, (await descriptions('offer', impolite)).length], [0, 1])
   assert.ok((await said('hello')).length <= 4)
+  await eventually('all candidates', () => page.evaluate(() =>
+    ['a', 'b'].every((id) => connectionOf(id).iceGatheringState === 'complete')))
+  assert.ok(await page.evaluate(() => said.every(({ data }) => data.hello || data.description || data.candidate)))
   assert.deepEqual(await told(polite), ['connected'])
   assert.deepEqual(await page.evaluate(() => {
     const { participant, stream } = endOf('a').streams.b
@@ -101,23 +104,34 @@ test('a link that leads to nothing is made anew', async () => {
   await lose()
   await pass(7900)
   assert.equal((await descriptions('offer')).length, 1)
+  await hold('hello')
   await pass(100)
+  assert.deepEqual([await statesOf(polite), await statesOf(impolite)], [[], []])
+  await letThrough()
   await connected(polite, impolite)
+  assert.deepEqual(await page.evaluate(() => ['a', 'b'].map((id) => connectionOf(id).getSenders().length)), [2, 2])
 })
 
-test('what a browser does not finish, because it was closed, holds up nothing', async () => {
-  await page.evaluate(() => {
-    const { setRemoteDescription } = RTCPeerConnection.prototype
-    RTCPeerConnection.prototype.setRemoteDescription = () => {
-      Object.assign(RTCPeerConnection.prototype, { setRemoteDescription })
-      return new Promise(() => {})
-    }
+for (const [what, how, method] of [
+  ['does not finish, as of a connection that is closed', () => new Promise(() => {}), 'setRemoteDescription'],
+  ['refuses', () => Promise.reject(new Error('no')), 'setLocalDescription'],
+]) {
+  test(`what a browser ${what}, holds up nothing`, async () => {
+    await page.evaluate(([how, method]) => {
+      window.refused = false
+      const really = RTCPeerConnection.prototype[method]
+      RTCPeerConnection.prototype[method] = () => {
+        refused = true
+        RTCPeerConnection.prototype[method] = really
+        return eval(how)()
+      }
+    }, [String(how), method])
+    await Promise.all([open(polite), open(impolite)])
+    await eventually('a refusal', () => page.evaluate(() => refused))
+    await pass(8000)
+    await connected(polite, impolite)
   })
-  await Promise.all([open(polite), open(impolite)])
-  await eventually('an offer', async () => (await descriptions('offer')).length === 1)
-  await pass(8000)
-  await connected(polite, impolite)
-})
+}
 
 test('what comes late for an old link does no harm', async () => {
   await page.evaluate(() => {
@@ -162,7 +176,7 @@ test('a rung is applied to what is sent, also if it comes early', async () => {
 
 test('an interruption that ends by itself restarts nothing', async () => {
   await openBoth()
-  await flicker(polite, 'disconnected', 'connected')
+  await flicker(polite, 'disconnected', 'disconnected', 'connected')
   await pass(20000)
   assert.equal((await descriptions('offer')).length, 1)
 })
@@ -215,10 +229,18 @@ test('with a third one there, the link that failed is made anew', async () => {
   await Promise.all(everybody.map((id) => open(id)))
   await connected(...everybody)
   const old = (await descriptions('offer')).map(({ link }) => link)
+  await hold('description')
   await page.evaluate(() => {
-    const failing = connectionOf('a')
+    window.failing = connectionOf('a')
     for (const state of ['failed', 'failed']) pretend(failing, state)
   })
+  await eventually('a new one', () => page.evaluate(() => endOf('a').call.connections().length === 2 && connectionOf('a') !== failing))
+  await page.evaluate(() => {
+    const before = said.length
+    flicker(connectionOf('a'), 'failed')
+    if (said.length !== before) throw new Error('the new one may be restarted too')
+  })
+  await letThrough()
   await eventually('another link', async () => (await descriptions('offer')).some(({ link, yours }) =>
     !old.includes(link) || yours > Math.max(...old)))
   await connected(...everybody)
@@ -271,6 +293,8 @@ test('an offer that comes while one is being made gives way, and later ones do n
   const before = await ufrags()
   await restart(polite)
   await restarted(before)
+  await stable()
+  assert.deepEqual([(await descriptions('answer', polite)).length, (await descriptions('answer', impolite)).length], [2, 1])
 })
 
 test('who greets before presence tells of him stays; who is gone is gone once', async () => {
@@ -303,7 +327,7 @@ test('who has left hears nothing more', async () => {
 test('what is no message is passed over', async () => {
   await openBoth()
   await page.evaluate(() => endOf('a').receivers.forEach((receive) => {
-    for (const data of [null, 5, 'hello', {}, { hello: true }, { hello: true, link: '1e9' }, { link: 0, yours: 0, description: {} }]) receive(data, 'b')
+    for (const data of [null, 5, 'hello', {}, { hello: true }, { hello: true, link: '1e9' }, { hello: true, link: 0 }]) receive(data, 'b')
   }))
   const hellos = (await said('hello', polite)).length
   await hasHeard(polite, impolite)
@@ -336,9 +360,11 @@ test('who leaves before it has begun says nothing', async () => {
     await openEnd('a', { aborted: true })
     const waiting = new Promise((resolve) => { window.serve = resolve })
     const { call } = await openEnd('c', { iceServers: () => waiting })
+    const { call: other } = await openEnd('d', { iceServers: () => waiting.then(() => { throw new Error('late') }) })
     call.close()
+    other.close()
     serve([])
   })
-  await eventually('he has greeted', async () => (await said('hello', impolite)).length === 2)
-  assert.deepEqual([...await said('hello', 'a'), ...await said('hello', 'c')], [])
+  await eventually('he has greeted', async () => (await said('hello', impolite)).length === 3)
+  assert.deepEqual([...await said('hello', 'a'), ...await said('hello', 'c'), ...await told('d')], [])
 })
