@@ -51,8 +51,7 @@ class JanusCall {
   #connection
   #closed = false
   #isConnected = false
-  /** @type {number | undefined} */
-  #rung
+  #rung = 720
   /** @type {JanusHandle | undefined} */
   #publisher
   /** @type {Map<string, JanusHandle>} by feed */
@@ -66,10 +65,10 @@ class JanusCall {
    */
   constructor(context, options) {
     this.#context = context
-    this.#options = { iceServers: [], create: { publishers: 16, opus_fec: true }, ...options }
+    this.#options = { create: { publishers: 16, opus_fec: true }, ...options }
     this.#connection = new JanusConnection({
       lost: () => this.#fail('connection-lost'),
-      silent: () => this.#doubt(),
+      due: () => this.#doubt(),
     })
     if (context.signal.aborted) this.close()
     context.signal.addEventListener('abort', this.close)
@@ -89,7 +88,6 @@ class JanusCall {
   close = () => {
     if (this.#closed) return
     this.#closed = true
-    this.#context.signal.removeEventListener('abort', this.close)
     this.#publisher?.close()
     for (const handle of this.#subscribers.values()) handle.close()
     this.#connection.close()
@@ -159,13 +157,13 @@ class JanusCall {
   #publisherIs(state) {
     if (state === 'connected') this.#connected()
     else if (state === 'failed') this.#fail('ice-failed')
-    else if (this.#isConnected) this.#doubt()
+    else this.#doubt()
   }
 
   #connected() {
-    if (this.#closed || this.#isConnected) return
+    if (this.#isConnected) return
     this.#isConnected = true
-    if (this.#rung !== undefined) this.setRung(this.#rung) // it came too early for the senders
+    this.setRung(this.#rung) // it came too early for the senders
     this.#context.connected()
   }
 
@@ -177,9 +175,7 @@ class JanusCall {
       const owner = ownerOf(display)
       if (owner) this.#subscribe(id, owner).catch((error) => this.#failBy(error))
     }
-    // what leaves by our own request is called 'ok'
-    const gone = unpublished ?? leaving
-    if (gone !== undefined && gone !== 'ok') this.#drop(gone)
+    this.#drop(unpublished ?? leaving)
     if (videoroom === 'destroyed') this.#fail('connection-lost', { reason: 'the room is gone' })
   }
 
@@ -206,7 +202,7 @@ class JanusCall {
       if (codeOf(error) === NO_SUCH_FEED) return this.#drop(feed)
       throw error
     }
-    if (this.#closed || this.#subscribers.get(feed) !== handle) return
+    if (this.#subscribers.get(feed) !== handle) return
     const tracks = handle.peerConnection.getReceivers().map(({ track }) => track)
     this.#context.remoteStream(peer, participant, new MediaStream(tracks))
   }
@@ -214,7 +210,7 @@ class JanusCall {
   /** @param {string} feed */
   #drop(feed) {
     const handle = this.#subscribers.get(feed)
-    if (this.#closed || !handle) return
+    if (!handle) return
     handle.close()
     this.#subscribers.delete(feed)
     for (const [peer, current] of this.#feeds) {

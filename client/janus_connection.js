@@ -40,7 +40,7 @@ export class JanusConnection {
   /** @type {Map<number, (message: Message) => void>} */
   #handles = new Map()
   #lost
-  #silent
+  #due
 
   /** Keepalives since anything was heard. */
   unanswered = 0
@@ -48,11 +48,11 @@ export class JanusConnection {
   /**
    * @param {object} events
    * @param {() => void} events.lost    the websocket or the session is over
-   * @param {() => void} events.silent  a keepalive was due, and the last one is not answered
+   * @param {() => void} events.due   a keepalive was
    */
-  constructor({ lost, silent }) {
+  constructor({ lost, due }) {
     this.#lost = lost
-    this.#silent = silent
+    this.#due = due
   }
 
   /**
@@ -67,8 +67,7 @@ export class JanusConnection {
       socket.onopen = resolve
       socket.onclose = () => reject(new Error('the websocket does not open'))
     })
-    if (this.#closed) throw new Error('closed')
-    socket.onclose = () => this.#lose()
+    socket.onclose = () => this.#lost()
     this.#timer = setInterval(() => this.#keepAlive(), KEEPALIVE_MS)
     this.#session = (await this.request({ janus: 'create' })).data.id
   }
@@ -111,33 +110,22 @@ export class JanusConnection {
    */
   post(message) {
     const transaction = String(++this.#transactions)
-    if (this.#socket?.readyState === WebSocket.OPEN) {
-      this.#socket.send(JSON.stringify({ ...message, transaction, session_id: this.#session }))
-    }
+    this.#socket?.send(JSON.stringify({ ...message, transaction, session_id: this.#session }))
     return transaction
   }
 
   close() {
-    if (this.#closed) return
     this.#closed = true
     clearInterval(this.#timer)
     if (this.#session !== undefined) this.post({ janus: 'destroy' })
-    if (this.#socket) {
-      this.#socket.onmessage = null
-      this.#socket.close()
-    }
+    this.#socket?.close()
     for (const { reject } of this.#waiting.values()) reject(new Error('closed'))
-    this.#waiting.clear()
-    this.#handles.clear()
   }
 
   #keepAlive() {
-    if (this.unanswered++ > 0) this.#silent()
-    if (!this.#closed && this.#session !== undefined) this.post({ janus: 'keepalive' })
-  }
-
-  #lose() {
-    if (!this.#closed) this.#lost()
+    if (this.#session !== undefined) this.post({ janus: 'keepalive' })
+    this.unanswered++
+    this.#due()
   }
 
   /** @param {Message} message */
@@ -149,7 +137,7 @@ export class JanusConnection {
       this.#waiting.delete(transaction)
       settle(waiting, message)
     } else if (janus === 'timeout' || error?.code === NO_SUCH_SESSION) {
-      this.#lose()
+      this.#lost()
     } else {
       this.#handles.get(sender)?.(message)
     }

@@ -66,7 +66,6 @@ export class JanusHandle {
   }
 
   close() {
-    if (this.#closed) return
     this.#closed = true
     this.peerConnection.close()
     if (this.#handle !== undefined) this.#connection.detach(this.#handle)
@@ -75,7 +74,7 @@ export class JanusHandle {
   /** @param {RTCSessionDescriptionInit} jsep */
   async #describe(jsep) {
     await this.peerConnection.setRemoteDescription(jsep)
-    for (const candidate of this.#early.splice(0)) await this.peerConnection.addIceCandidate(candidate)
+    for (const candidate of this.#early.splice(0)) this.#addCandidate(candidate)
     if (jsep.type === 'offer') {
       await this.peerConnection.setLocalDescription()
       await this.message({ request: 'start' }, this.peerConnection.localDescription)
@@ -90,7 +89,6 @@ export class JanusHandle {
 
   /** @param {Message} message */
   #hear({ janus, candidate, reason, plugindata }) {
-    if (this.#closed) return
     if (janus === 'trickle') this.#addCandidate(candidate)
     else if (janus === 'hangup') this.#events.hungUp?.(reason)
     else if (plugindata) this.#events.heard?.(plugindata.data)
@@ -107,7 +105,6 @@ export class JanusHandle {
 
   /** @param {RTCPeerConnectionState} state */
   #changed(state) {
-    if (this.#closed) return
     // what cannot be asked for fails later, as a state
     if (state === 'disconnected') this.#events.restart().catch(() => {})
     this.#events.state(state)

@@ -104,7 +104,6 @@ class P2pCall {
     this.#over = true
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe()
     for (const pair of this.#pairs.values()) pair.close()
-    this.#pairs.clear()
   }
 
   pairConnected() {

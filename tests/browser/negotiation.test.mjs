@@ -301,10 +301,13 @@ test('who greets before presence tells of him stays; who is gone is gone once', 
   await open(impolite)
   await open(polite, { unlisted: true })
   await connected(polite, impolite)
-  await page.evaluate(() => listed('a'))
-  await connected(polite, impolite)
-  await page.evaluate(() => endGone('a'))
   await open('c')
+  await connected(polite, impolite, 'c')
+  await page.evaluate(() => {
+    listed('a')
+    endGone('a')
+    listed('c')
+  })
   await connected(impolite, 'c')
   assert.deepEqual(await told(impolite), ['connected', { gone: polite }])
 })
@@ -316,8 +319,8 @@ test('who has left hears nothing more', async () => {
     receivers.forEach((receive) => receive({ hello: true, link: 1e6 }, 'b'))
     receivers.forEach((receive) => receive({ hello: true, link: 1e6 }, 'c'))
     aborter.abort()
-    call.close()
     window.listening = receivers.size + watchers.size
+    call.close()
   })
   assert.equal(await page.evaluate(() => listening), 0)
   await page.evaluate(() => endOf('b').call.close())
@@ -326,10 +329,10 @@ test('who has left hears nothing more', async () => {
 
 test('what is no message is passed over', async () => {
   await openBoth()
+  const hellos = (await said('hello', polite)).length
   await page.evaluate(() => endOf('a').receivers.forEach((receive) => {
     for (const data of [null, 5, 'hello', {}, { hello: true }, { hello: true, link: '1e9' }, { hello: true, link: 0 }]) receive(data, 'b')
   }))
-  const hellos = (await said('hello', polite)).length
   await hasHeard(polite, impolite)
   assert.equal((await said('hello', polite)).length, hellos + 1)
   assert.deepEqual(await told(polite), ['connected'])
