@@ -5,8 +5,8 @@ import { journal, noted } from './harness.mjs'
 // Opens the adapter that `make` of client/`file` makes of `options`, or of the
 // page's global variable of that name.  What it tells is noted: connected, remote-stream, remote-gone, failed; streams are
 // shown under the name of their peer.
-export function openAdapter(page, file, make, options, { room, peerId, tracks = { video: true, audio: true }, aborted = false }) {
-  return page.evaluate(async ([file, make, options, room, peerId, tracks, aborted]) => {
+export function openAdapter(page, file, make, options, { room, peerId, tracks = { video: true, audio: true }, aborted = false, rung }) {
+  return page.evaluate(async ([file, make, options, room, peerId, tracks, aborted, rung]) => {
     const adapter = (await import(`/client/${file}`))[make](typeof options === 'string' ? window[options] : options)
     const media = tracks ? await navigator.mediaDevices.getUserMedia(tracks) : new MediaStream()
     window.aborter = new AbortController()
@@ -23,7 +23,8 @@ export function openAdapter(page, file, make, options, { room, peerId, tracks = 
       failed: (reason, detail) => note('failed', { reason, detail }),
       signal: aborter.signal,
     })
-  }, [file, make, options, room, peerId, tracks, aborted])
+    if (rung !== undefined) adapterCall.setRung(rung)
+  }, [file, make, options, room, peerId, tracks, aborted, rung])
 }
 
 export const closeAdapter = (page) => page.evaluate(() => adapterCall.close())

@@ -146,8 +146,7 @@ test('participants come, change and go', async () => {
 })
 
 test('a rung becomes send settings that the package takes', async () => {
-  await open('')
-  await page.evaluate(() => adapterCall.setRung(240))
+  await open('', { rung: 240 })
   await join()
   assert.deepEqual(await settings(),
     { maxQuality: 'low', encodings: { low: { active: true, maxFramerate: 15, scaleResolutionDownBy: 2 } } })

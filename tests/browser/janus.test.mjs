@@ -86,8 +86,7 @@ test('a page without camera and microphone sees the other', async () => {
 })
 
 test('a rung is applied to what is sent, also if it comes early', async () => {
-  await Promise.all([open(alice, 'a'), open(bob, 'b')])
-  await alice.evaluate(() => adapterCall.setRung(240))
+  await Promise.all([open(alice, 'a', { rung: 240 }), open(bob, 'b')])
   await eventually('240 lines', () => bob.evaluate(() => document.getElementById('a')?.videoHeight === 240))
   await alice.evaluate(() => adapterCall.setRung(480))
   await eventually('more lines', () => bob.evaluate(() => document.getElementById('a')?.videoHeight > 240))
@@ -382,7 +381,7 @@ test('a restart that Janus refuses changes nothing', async () => {
   assert.deepEqual([await told(alice, 'failed'), alice.problems], [[], []])
 })
 
-test('a websocket that is silent is doubted, while media flows for longer', async () => {
+test('a websocket that is silent is doubted, while media flows for longer; one that ends is not', async () => {
   const page = await openPage(`${files.url}/tests/browser/page.html`)
   await page.clock.install()
   await page.clock.pauseAt(Date.now() + 60000)
@@ -431,5 +430,10 @@ test('a websocket that is silent is doubted, while media flows for longer', asyn
   await page.clock.runFor(6000)
   await isOver(true)
   assert.deepEqual(wire.by('page', 'keepalive'), [], 'of no session')
+
+  await enter()
+  wire.cut()
+  await failure(page)
+  await isOver(true)
   await page.context().close()
 })

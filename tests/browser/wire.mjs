@@ -46,6 +46,7 @@ export async function startWire(url) {
       for (const each of [wire.change(message, by) ?? []].flat()) to(each)
     }
     wire.tell = (message) => page.send(JSON.stringify(message))
+    wire.cut = () => page.close()
     wire.ask = (message) => opened.then(() => janus.send(JSON.stringify(message)))
     page.on('message', pass('page', wire.ask))
     janus.on('message', pass('janus', wire.tell))
