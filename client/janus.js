@@ -145,11 +145,9 @@ class JanusCall {
 
   /** @param {JanusHandle} handle */
   async #publish(handle) {
-    const { media } = this.#context
-    for (const track of media.getTracks()) {
-      handle.peerConnection.addTransceiver(track, { direction: 'sendonly', streams: [media] })
-    }
-    if (media.getTracks().length === 0) this.#connected()
+    const tracks = this.#context.media.getTracks()
+    for (const track of tracks) handle.peerConnection.addTransceiver(track, { direction: 'sendonly' })
+    if (tracks.length === 0) this.#connected()
     else await handle.offer({ request: 'publish' })
   }
 

@@ -232,9 +232,11 @@ test('a room that another one makes at the same moment is as good', async () => 
 })
 
 test('a room that cannot be made is told, and is made for no other reason', async () => {
-  wire.change = (message) => message.body?.request === 'create' ? { ...message, body: { request: 'create', room: '' } } : message
+  wire.change = (message) => message.body?.request === 'create' ? { ...message, body: { request: 'create', room: 5 } } : message
   await open(alice, 'a', { url: wire.url })
-  assert.equal((await failure(alice)).reason, 'refused')
+  const { reason, detail } = await failure(alice)
+  assert.equal(reason, 'refused')
+  assert.notEqual(detail.code, 426, 'not that there is none')
   await isClean(alice)
   await forget(alice)
   await open(bob, 'b')
@@ -283,10 +285,13 @@ test('feeds that are not ours are left alone, and no feed is received twice', as
   await wire.event({ publishers: displays.map((display, id) => ({ id: `feed ${id}`, display })) })
   await open(bob, 'b')
   await noted(alice, 'first-frame', ({ name }) => name === 'b')
-  await wire.event(wire.said.find(({ message }) => message.plugindata?.data.publishers?.length === 1).message.plugindata.data)
+  const { data } = wire.said.find(({ message }) => message.plugindata?.data.publishers?.length === 1).message.plugindata
+  await wire.event(data)
   await open(carol, 'c')
   await noted(alice, 'first-frame', ({ name }) => name === 'c')
   assert.equal(wire.by('page', 'attach').length, 3)
+  await wire.event({ unpublished: data.publishers[0].id })
+  await noted(alice, 'remote-gone', ({ peer }) => peer === 'b')
 })
 
 const ghost = { id: 'ghost', display: JSON.stringify({ peer: 'g', participant: 'ghost' }) }
@@ -303,14 +308,19 @@ test('a feed that is gone before we can have it is no failure', async () => {
   wire.change = (message, by) => {
     if (by === 'page' || message.janus !== 'success') return message
     attached = message
+    wire.change = (message) => message
   }
   await wire.event({ publishers: [ghost] })
   await eventually('a handle', () => attached)
-  await wire.event({ unpublished: 'ghost' })
+  await wire.event({ leaving: 'ghost' })
   await eventually('it is gone', async () => (await told(alice, 'remote-gone')).length === 2)
   wire.tell(attached)
   await eventually('Janus need not keep that either', () => wire.by('page', 'detach')[1]?.handle_id === attached.data.id)
-  await eventually('an answer to what came too late', () => wire.by('janus', 'error').length > 0)
+  const { transaction } = wire.by('page', 'join').at(-1)
+  await eventually('an answer to what came too late', () => wire.said.some(({ by, message }) =>
+    by === 'janus' && message.transaction === transaction && message.janus !== 'ack'))
+  await wire.event({ publishers: [ghost] })
+  await eventually('it was of no matter', async () => (await told(alice, 'remote-gone')).length === 3)
   assert.deepEqual(await told(alice, 'failed', 'remote-stream'), [])
 })
 

@@ -245,6 +245,8 @@ test('with a third one there, the link that failed is made anew', async () => {
     !old.includes(link) || yours > Math.max(...old)))
   await connected(...everybody)
   for (const id of everybody) assert.deepEqual(await told(id), ['connected'])
+  assert.ok(await page.evaluate(() => endOf('a').call.connections().every((connection) =>
+    connection.getSenders().filter(({ track }) => track).length === 2)), 'all is sent again')
 })
 
 test('when both restart at once both are restarted', async () => {

@@ -1,6 +1,6 @@
 // What does a connection to Janus make of answers, and of its end?
 
-import test, { before, after } from 'node:test'
+import test, { before, after, mock } from 'node:test'
 import assert from 'node:assert/strict'
 import { JanusConnection } from '../../client/janus_connection.js'
 
@@ -53,4 +53,19 @@ test('nothing waits for ever: not what waits when it closes, nor what is asked l
   connection.close()
   await assert.rejects(waiting, /closed/)
   await assert.rejects(connection.request({}), /closed/)
+})
+
+test('a connection is kept alive until it is closed', async () => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  const connection = await connect()
+  const said = []
+  answer = ({ janus }) => {
+    said.push(janus)
+    return []
+  }
+  mock.timers.tick(4000)
+  connection.close()
+  mock.timers.tick(60000)
+  assert.deepEqual(said, ['keepalive', 'keepalive', 'destroy'])
+  mock.timers.reset()
 })
