@@ -30,13 +30,13 @@ import { PeerWatch } from './watch.js'
 /**
  * @typedef {object} LegOptions
  * @property {Assignment} assignment
- * @property {Adapter} adapter
+ * @property {Adapter | undefined} adapter
  * @property {SessionChannel} channel
  * @property {{ sessionId: string, participantId: string, peerId: string, media: MediaStream }} who
  * @property {number} rung
  * @property {number} startedAt  from when the time to connect counts
- * @property {(peerId: string) => void} streamed
- * @property {(reason: string, detail: object) => void} failed
+ * @property {(leg: Leg, peerId: string) => void} streamed
+ * @property {(leg: Leg, reason: string, detail: object) => void} failed
  */
 
 export class Leg {
@@ -54,12 +54,12 @@ export class Leg {
   asked = new Set()
   assignment
   startedAt
+  rung
   transportStands = false
   /** @type {Map<string, Finding>} how it was with each companion at the last look */
   findings = new Map()
 
   #channel
-  #rung
   /** @type {Call | undefined} */
   #call
   #frames = new FrameCounter()
@@ -76,11 +76,11 @@ export class Leg {
     this.assignment = assignment
     this.startedAt = startedAt
     this.#channel = channel
-    this.#rung = rung
+    this.rung = rung
     const { generation, epoch, room } = assignment
     const alive = () => !this.over && !this.#closing.signal.aborted
     this.#meet(startedAt)
-    this.#call = adapter.open({
+    this.#call = (adapter ?? missingAdapter).open({
       ...who,
       room,
       epoch,
@@ -97,7 +97,7 @@ export class Leg {
       remoteStream: (peerId, _participantId, stream) => {
         if (!alive()) return
         this.streams.set(peerId, stream)
-        streamed(peerId)
+        streamed(this, peerId)
       },
       remoteGone: (peerId) => {
         this.streams.delete(peerId)
@@ -105,7 +105,7 @@ export class Leg {
       failed: (reason, detail = {}) => {
         if (!alive()) return
         this.over = true
-        failed(reason, detail)
+        failed(this, reason, detail)
       },
     })
     this.setRung(rung)
@@ -154,7 +154,7 @@ export class Leg {
 
   /** @param {number} rung */
   setRung(rung) {
-    this.#rung = rung
+    this.rung = rung
     if (!this.over) this.#call?.setRung(rung)
   }
 
@@ -169,7 +169,7 @@ export class Leg {
 
   /** @param {Peer} peer @returns {Expected} */
   expects(peer) {
-    if (peer.video && this.#rung > 0) return 'video'
+    if (peer.video && this.rung > 0) return 'video'
     return peer.audio ? 'audio' : 'nothing'
   }
 
@@ -193,6 +193,13 @@ export class Leg {
     }
     this.findings = findings
     return findings
+  }
+
+  /** Is all that is to come from everybody coming? */
+  isWell() {
+    const companions = this.companions()
+    return companions.length > 0 && this.isComplete() && !this.over &&
+      companions.every(({ peerId }) => (this.findings.get(peerId) ?? 'fine') === 'fine')
   }
 
   /** Is anybody to be seen, or heard, by it? */
@@ -231,4 +238,13 @@ function subscribe(set, callback) {
   return () => {
     set.delete(callback)
   }
+}
+
+/** An app that lacks an adapter cannot follow: the session has to go where all can. */
+/** @type {Adapter} */
+const missingAdapter = {
+  open(context) {
+    context.failed('refused', { message: 'no adapter for this provider' })
+    return { connections: () => [], setRung() {}, close() {} }
+  },
 }
