@@ -61,7 +61,7 @@ export class Blame {
    * @param {'late' | 'stalled'} finding
    */
   async suspect(leg, peerId, finding) {
-    if (leg.judged || leg.asked.has(peerId)) return
+    if (leg.judged || leg.asked.has(peerId) || (leg.reported && leg.isOfUse())) return
     leg.asked.add(peerId)
     const answered = isOnline() && await this.#channel.answers(peerId)
     leg.asked.delete(peerId)
@@ -101,11 +101,16 @@ export class Blame {
   async #provider(leg, reason, detail) {
     if (leg.judged || leg !== this.#legs.current || this.#unloading) return
     leg.judged = true
-    const answer = this.#isConnected() ? await this.#outcomes.failed(leg, { ...detail, reason }) : undefined
-    if (answer) this.#adopt(answer)
-    else await this.#comeBack(leg)
+    if (!leg.reported) {
+      const answer = this.#isConnected() ? await this.#outcomes.failed(leg, { ...detail, reason }) : undefined
+      leg.reported = answer !== undefined
+      if (answer) this.#adopt(answer)
+      else await this.#comeBack(leg)
+    }
+    if (leg !== this.#legs.current) return
     // nowhere else to go, or no majority: try again, but for the sake of whom it serves
-    if (leg === this.#legs.current && (leg.over || (answer && !leg.isOfUse()))) this.#tryAgain(leg)
+    if (leg.over || (leg.reported && !leg.isOfUse())) this.#tryAgain(leg)
+    else leg.judged = false
   }
 
   /**
@@ -116,7 +121,6 @@ export class Blame {
   async #comeBack(leg) {
     do await pause(OFFLINE_LOOK_MS, this.#signal)
     while (!this.#signal.aborted && leg === this.#legs.current && !this.#isConnected())
-    leg.judged = false
     leg.restartWatches()
     this.#outcomes.ownFault('client_offline')
   }

@@ -42,8 +42,10 @@ import { PeerWatch } from './watch.js'
 export class Leg {
   /** The call has failed; nothing more comes of it. */
   over = false
-  /** Its failure is being looked into, or has been reported. */
+  /** Its failure is being looked into, or it is about to be tried again. */
   judged = false
+  /** The database knows of its failure; where the session stays, it is kept as long as it serves anybody. */
+  reported = false
   /** @type {Map<string, MediaStream>} */
   streams = new Map()
   /** @type {Map<string, PeerWatch>} */

@@ -35,7 +35,7 @@ export class QualityReports {
     while (!signal.aborted) {
       await pause(QUALITY_MS, signal)
       const leg = this.#connected()
-      const metrics = leg && !signal.aborted && await this.#measure(leg)
+      const metrics = leg && !signal.aborted && await this.#measure(leg).catch((error) => console.error(error))
       if (!metrics) continue
       const { data } = await this.#functions.callOnce('harthio_report_quality', { epoch: leg.assignment.epoch, metrics })
       if (data && !signal.aborted) this.#answered(data)

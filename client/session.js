@@ -70,8 +70,8 @@ export class Session extends EventTarget {
   #early
   #wasConnected = false
   #claimedAt = 0
-  /** @type {Promise<void>} */
-  #started
+  /** @type {Promise<any> | undefined} */
+  #claim
 
   /** @param {SessionOptions} options */
   constructor(options) {
@@ -81,7 +81,7 @@ export class Session extends EventTarget {
     this.sessionId = sessionId
     this.#functions = new Functions(supabase, sessionId, participantId, this.#left.signal)
     this.#outcomes = new Outcomes(this.#functions, this.#legs, this.#left.signal, this.#adopt)
-    this.#started = this.#start()
+    this.#start()
   }
 
   // ------------------------------------------------------------------ what apps call
@@ -117,8 +117,8 @@ export class Session extends EventTarget {
   async leave() {
     if (this.#left.signal.aborted) return
     this.#end('left')
-    await this.#started
-    if (this.#claimedAt === 0) return
+    if (!this.#claim) return
+    await this.#claim.catch(() => {})
     const { device, incarnation } = this.#device ?? {}
     await this.#functions.call('harthio_leave_session', { device, incarnation }, AbortSignal.timeout(LEAVE_MS))
       .catch(() => {})
@@ -134,8 +134,8 @@ export class Session extends EventTarget {
       this.#openChannel(this.#device)
       const media = this.#takeMedia()
       this.#claimedAt = performance.now()
-      const assignment = await this.#functions.call('harthio_claim_provider',
-        { info: { ...this.#options.info, ...this.#device } })
+      this.#claim = this.#functions.call('harthio_claim_provider', { info: { ...this.#options.info, ...this.#device } })
+      const assignment = await this.#claim
       await media
       if (this.#left.signal.aborted) return
       this.#adopt(assignment)
