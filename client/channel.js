@@ -188,7 +188,7 @@ export class SessionChannel {
     clearInterval(this.#chatTimer)
     for (const answer of this.#pings.values()) answer(false)
     if (this.joined) await this.#push(BYE, {})
-    await this.#supabase.removeChannel(this.#channel)
+    if (this.#channel) await this.#supabase.removeChannel(this.#channel)
   }
 
   /**
@@ -269,7 +269,9 @@ export class SessionChannel {
   }
 
   async #reopen() {
-    await this.#supabase.removeChannel(this.#channel)
+    const channel = this.#channel
+    this.#channel = undefined // it says once more that it is closed
+    await this.#supabase.removeChannel(channel)
     if (!this.#closed) this.open()
   }
 
