@@ -44,7 +44,14 @@ export class Blame {
     this.#reopen = reopen
     // everything breaks when a page goes: nobody is to blame, and a lease covers a reload
     globalThis.addEventListener?.('pagehide', () => { this.#unloading = true }, { signal })
-    globalThis.addEventListener?.('pageshow', () => { this.#unloading = false }, { signal })
+    globalThis.addEventListener?.('pageshow', () => this.#shownAgain(), { signal })
+  }
+
+  #shownAgain() {
+    this.#unloading = false
+    const leg = this.#legs.current
+    if (leg?.over) this.#tryAgain(leg)
+    else leg?.restartWatches()
   }
 
   /** Something has come of it: the next trial is the first one again. */
@@ -61,7 +68,7 @@ export class Blame {
    * @param {'late' | 'stalled'} finding
    */
   async suspect(leg, peerId, finding) {
-    if (leg.judged || leg.asked.has(peerId) || (leg.reported && leg.isOfUse())) return
+    if (this.#isSettled(leg) || leg.asked.has(peerId) || (leg.reported && leg.isOfUse())) return
     leg.asked.add(peerId)
     const answered = isOnline() && await this.#channel.answers(peerId)
     leg.asked.delete(peerId)
@@ -82,13 +89,18 @@ export class Blame {
    * @param {any} detail
    */
   async failed(leg, reason, detail) {
-    if (leg !== this.#legs.current || this.#unloading || leg.judged) return
+    if (this.#isSettled(leg)) return
     if (reason === 'ice-failed') {
       const asked = leg.companions().map(({ peerId }) => this.#channel.answers(peerId))
       const answers = isOnline() ? await Promise.all(asked) : []
       if (!answers.includes(true)) return this.#tryAgain(leg)
     }
     await this.#provider(leg, reason, detail)
+  }
+
+  /** @param {Leg} leg */
+  #isSettled(leg) {
+    return leg.judged || leg !== this.#legs.current || this.#unloading
   }
 
   /**
@@ -99,7 +111,7 @@ export class Blame {
    * @param {object} detail
    */
   async #provider(leg, reason, detail) {
-    if (leg.judged || leg !== this.#legs.current || this.#unloading) return
+    if (this.#isSettled(leg)) return
     leg.judged = true
     if (!leg.reported) {
       const answer = this.#isConnected() ? await this.#outcomes.failed(leg, { ...detail, reason }) : undefined
@@ -120,7 +132,7 @@ export class Blame {
    */
   async #comeBack(leg) {
     do await pause(OFFLINE_LOOK_MS, this.#signal)
-    while (!this.#signal.aborted && leg === this.#legs.current && !this.#isConnected())
+    while (!this.#signal.aborted && !this.#isConnected())
     leg.restartWatches()
     this.#outcomes.ownFault('client_offline')
   }

@@ -137,12 +137,11 @@ export class Session extends EventTarget {
       this.#claim = this.#functions.call('harthio_claim_provider', { info: { ...this.#options.info, ...this.#device } })
       const assignment = await this.#claim
       await media
-      if (this.#left.signal.aborted) return
       this.#adopt(assignment)
       if (this.#early) this.#adopt(this.#early)
       this.#watch()
     } catch (error) {
-      if (!this.#left.signal.aborted) this.#end('refused', { error })
+      this.#end('refused', { error })
     }
   }
 
@@ -154,7 +153,7 @@ export class Session extends EventTarget {
     }, {
       state: (_event, state) => this.#hear(state),
       peers: () => this.#peersChanged(),
-      joined: (joined) => joined && this.#legs.current?.restartWatches(),
+      joined: () => this.#legs.current?.restartWatches(),
       signal: (signal, from) => this.#legs.receive(signal, from),
       chat: ({ id, text, participantId, at }) => this.#emit('chat', { id, text, participantId, at, own: false }),
     })

@@ -11,10 +11,9 @@ import { FunctionError } from './rpc.js'
  */
 export async function participantOf(supabase) {
   await supabase.realtime.setAuth()
-  const token = supabase.realtime.accessTokenValue ?? ''
   let sub
   try {
-    const payload = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')
+    const payload = supabase.realtime.accessTokenValue.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0))
     sub = JSON.parse(new TextDecoder().decode(bytes)).sub
   } catch {

@@ -82,6 +82,14 @@ test('a peer is asked one question at a time', async () => {
   assert.equal(pings(ada), 2)
 })
 
+test('nobody is asked while the failure is being reported', async () => {
+  const world = new World()
+  const [ada] = await world.call({ answers: { harthio_report_outcome: ({ success }) => success ? null : new Promise(() => {}) } })
+  world.break('one')
+  await world.clock.pass(10000)
+  assert.equal(pings(ada), 1)
+})
+
 test('who was missing from the channel is given time', async () => {
   const world = new World()
   const [ada, ben] = await world.call()
@@ -178,6 +186,19 @@ test('an adapter that gives up is believed', async () => {
   for (const { session } of [ada, ben]) assert.deepEqual([session.state, session.assignment.epoch], ['connected', 2])
 })
 
+test('the answer to the report says where to go, and there one begins anew', async () => {
+  const world = new World()
+  const [ada] = await world.call()
+  world.break('two')
+  ada.answers.harthio_report_outcome = () => ({ ...world.at, epoch: 2, provider: 'two' })
+  ada.now.context.failed('connection-lost')
+  await world.clock.pass(10)
+  assert.deepEqual([ada.session.assignment.epoch, ada.calls.length], [2, 2])
+  ada.now.context.failed('connection-lost')
+  await world.clock.pass(10)
+  assert.equal(ada.calls.length, 3)
+})
+
 test('a connection that fails to somebody who answers is the provider\'s fault', async () => {
   const world = new World()
   const [ada] = await world.call()
@@ -213,15 +234,59 @@ test('a page that goes blames nobody, until it is shown again', async () => {
   const world = new World()
   const [ada] = await world.call()
   world.window.dispatchEvent(new Event('pagehide'))
-  ada.now.context.failed('connection-lost')
-  await world.clock.pass(1000)
-  assert.deepEqual(ada.failures(), [])
   world.break('one')
-  await world.clock.pass(10000)
+  await world.clock.pass(20000)
   assert.deepEqual(ada.failures(), [])
   world.window.dispatchEvent(new Event('pageshow'))
+  await world.clock.pass(9000)
+  assert.deepEqual(ada.failures(), [], 'and then they have time to come back')
+  await world.clock.pass(2000)
+  assert.deepEqual(ada.failures(), ['1 no_frames'])
+})
+
+test('what broke while it was away is tried again when it is shown', async () => {
+  const world = new World()
+  const [ada] = await world.call()
+  world.window.dispatchEvent(new Event('pagehide'))
+  ada.now.context.failed('connection-lost')
+  await world.clock.pass(10000)
+  assert.equal(ada.calls.length, 1)
+  world.window.dispatchEvent(new Event('pageshow'))
   await world.clock.pass(1000)
-  assert.notDeepEqual(ada.failures(), [])
+  assert.deepEqual([ada.failures(), ada.calls.length, ada.session.state], [[], 2, 'connected'])
+})
+
+test('a page that goes does not connect anew', async () => {
+  const world = new World()
+  const [ada, ben] = await world.call()
+  ben.channel.lost = true
+  world.window.dispatchEvent(new Event('pagehide'))
+  ada.now.context.failed('ice-failed')
+  await world.clock.pass(10000)
+  assert.equal(ada.calls.length, 1)
+})
+
+test('a connection that fails while it is being reported waits for the answer', async () => {
+  const world = new World()
+  const [ada, ben] = await world.call({ answers: { harthio_report_outcome: ({ success }) => success ? null : new Promise(() => {}) } })
+  world.break('one')
+  await world.clock.pass(6000)
+  ben.channel.lost = true
+  ada.now.context.failed('ice-failed')
+  await world.clock.pass(5000)
+  assert.equal(ada.calls.length, 1)
+})
+
+test('what went wrong on an epoch that is over is not our fault either', async () => {
+  const world = new World()
+  const [ada] = await world.call()
+  ada.now.context.failed('connection-lost')
+  world.move('two')
+  ada.channel.become('CHANNEL_ERROR')
+  await world.clock.pass(2000)
+  ada.channel.become('SUBSCRIBED')
+  await world.clock.pass(2000)
+  assert.deepEqual(ada.failures(), [])
 })
 
 test('what went wrong on an epoch that is over is not reported', async () => {
@@ -294,6 +359,43 @@ test('if there is nowhere else to go the same is tried again, later each time', 
   assert.equal(ada.calls.length, 11)
   await fails(10)
   assert.equal(ada.calls.length, 12, 'at once, because it is another epoch')
+})
+
+test('what is tried again is closed first', async () => {
+  const world = new World()
+  const [ada] = await world.call()
+  world.break('one')
+  await world.clock.pass(6000)
+  assert.deepEqual(ada.calls.map(({ closed }) => closed), [true, false])
+})
+
+test('what is to be tried again is not, once the session is elsewhere', async () => {
+  const world = new World()
+  const [ada] = await world.call()
+  world.break('one', 'two')
+  ada.now.context.failed('refused')
+  await world.clock.pass(10)
+  ada.now.context.failed('refused')
+  await world.clock.pass(10)
+  world.move('two')
+  await world.clock.pass(5000)
+  assert.equal(ada.calls.length, 3)
+})
+
+test('nor is it reported while it waits to be tried again', async (t) => {
+  t.mock.method(Math, 'random', () => 0.99)
+  const world = new World()
+  const [ada, ben] = await world.call()
+  ben.channel.lost = true
+  world.break('one')
+  for (let trial = 0; trial < 6; trial++) {
+    ada.now.context.failed('ice-failed')
+    await world.clock.pass(trial < 5 ? 13000 : 5000)
+  }
+  const before = ada.calls.length
+  ben.channel.lost = false
+  await world.clock.pass(5900)
+  assert.deepEqual([ada.calls.length - before, ada.failures()], [0, []])
 })
 
 test('a call that serves somebody is kept, until it serves nobody', async () => {

@@ -18,6 +18,11 @@ export class Clock {
     performance.now = () => this.now
   }
 
+  // Is there nothing left to come?
+  get idle() {
+    return this.#timers.size === 0
+  }
+
   #add(timer) {
     this.#timers.set(++this.#last, timer)
     return this.#last

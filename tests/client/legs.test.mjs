@@ -272,6 +272,7 @@ test('a call that has failed is asked nothing more', async () => {
   ada.answers.harthio_report_outcome = () => new Promise(() => {})
   call.context.failed('connection-lost')
   await world.clock.pass(0)
+  assert.equal(ada.session.state, 'reconnecting')
   world.tell({ version: 2, rung: 240 })
   assert.equal(call.rung, 720)
   let asked = 0

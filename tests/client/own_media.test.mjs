@@ -84,9 +84,10 @@ test('a camera that gives nothing is off, until it gives something', async () =>
 
 test('what is not known of the camera says nothing', async () => {
   const { media, told, clock } = await ownMedia()
-  media.watch(10)
-  await clock.pass(5000)
-  media.watch(undefined)
+  for (let i = 0; i < 3; i++) {
+    media.watch(undefined)
+    await clock.pass(3000)
+  }
   assert.equal(told.length, 1)
 })
 
@@ -97,6 +98,8 @@ test('its rate is told when it has changed', async () => {
   assert.deepEqual(rates(), [0, 30])
   await films(10, 29)
   assert.deepEqual(rates(), [0, 30], 'one frame is no change')
+  await films(10, 28)
+  assert.equal(rates().at(-1), 28, 'but two are')
   await films(15, 12)
   assert.equal(rates().at(-1), 12)
 })
@@ -106,6 +109,12 @@ test('a camera that rests has the rate that it had', async () => {
   await films(10.5, 30)
   await films(15, 0)
   assert.deepEqual(told.map(({ frameRate }) => frameRate), [0, 30, 30])
+})
+
+test('what it gave before it was first looked at is no rate', async () => {
+  const { told, media } = await ownMedia()
+  media.watch(5000)
+  assert.equal(told.length, 1)
 })
 
 test('where frames are counted anew, as by another call, the rate is measured anew', async () => {

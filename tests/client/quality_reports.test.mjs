@@ -29,6 +29,18 @@ test('not while one is alone, connects, or has no picture', async () => {
   assert.deepEqual(told(ada), [])
 })
 
+test('not of a call whose pictures have stopped', async () => {
+  const world = new World()
+  const [ada] = await world.call()
+  await world.clock.pass(QUALITY_MS)
+  ada.answers.harthio_report_outcome = () => new Promise(() => {})
+  world.break('one')
+  await world.clock.pass(2 * QUALITY_MS)
+  const before = told(ada).length
+  await world.clock.pass(4 * QUALITY_MS)
+  assert.equal(told(ada).length, before)
+})
+
 test('not when there is nothing to be measured', async () => {
   const world = new World()
   const [ada] = await world.call()

@@ -58,10 +58,12 @@ test('who we are is in the token', async () => {
     await world.clock.pass(0)
     return page
   }
-  const { session, asked } = await joined(token({ sub: 'Zoë ✓?>' }))
-  assert.equal(session.participantId, 'Zoë ✓?>')
+  const name = 'Zoë ✓?>???'
+  assert.match(token({ sub: name }), /-.*_|_.*-/)
+  const { session, asked } = await joined(token({ sub: name }))
+  assert.equal(session.participantId, name)
   assert.equal('participant_id' in asked[0][1], false, 'the database knows it itself')
-  for (const nobody of ['', 'x.y.z', token({}), token({ sub: 7 }), token({ sub: '' }), token(null)]) {
+  for (const nobody of [undefined, '', 'x.y.z', token({}), token({ sub: 7 }), token({ sub: '' }), token(null)]) {
     const page = await joined(nobody)
     assert.equal(page.heard('ended')[0]?.error.code, '42501', nobody)
     assert.deepEqual(page.asked, [])
@@ -132,6 +134,44 @@ test('who leaves in the middle of a claim has left when it is answered', async (
   assert.deepEqual(heard('ended'), [{ reason: 'left' }])
 })
 
+test('who leaves need not know whether the database likes it', async () => {
+  const world = new World()
+  const { promise, resolve } = later()
+  const early = world.join('ada', { answers: { harthio_claim_provider: () => promise } })
+  await world.clock.pass(0)
+  const left = early.session.leave()
+  resolve(refused)
+  await left
+  const late = world.join('ada', { answers: { harthio_leave_session: () => refused } })
+  await world.clock.pass(0)
+  await late.session.leave()
+})
+
+test('what is answered after one has left leads nowhere', async () => {
+  const world = new World()
+  const { promise, resolve } = later()
+  const [ada] = await world.call({ answers: { harthio_report_outcome: () => promise } })
+  await ada.session.leave()
+  resolve({ ...world.at, epoch: 2 })
+  await world.clock.pass(0)
+  assert.equal(ada.calls.length, 1)
+})
+
+test('who has left waits for nothing more', async () => {
+  for (const answer of [unavailable, { status: 0 }]) {
+    const world = new World()
+    const { session, calls, answers } = world.join('ada')
+    await world.clock.pass(100)
+    answers.harthio_report_outcome = () => answer
+    calls[0].context.failed('refused')
+    world.network(answer.status !== 0)
+    await world.clock.pass(3000)
+    await session.leave()
+    await world.clock.pass(60000)
+    assert.equal(world.clock.idle, true)
+  }
+})
+
 test('who leaves while the browser asks for the camera has left', async () => {
   const world = new World()
   const { session, asked } = world.join('ada', { media: never() })
@@ -145,7 +185,8 @@ test('who has not asked to join need not say that he leaves, and nobody leaves t
   const world = new World()
   const early = world.join('ada')
   await early.session.leave()
-  assert.deepEqual(early.asked, [])
+  await world.clock.pass(0)
+  assert.deepEqual([early.asked, early.supabase.opened], [[], []])
   const [ada] = await world.call()
   await Promise.all([ada.session.leave(), ada.session.leave()])
   assert.equal(ada.asked.filter(([name]) => name === 'harthio_leave_session').length, 1)
@@ -169,6 +210,14 @@ test('what ends leaves nothing behind', async () => {
   await world.clock.pass(60000)
   assert.equal(ada.asked.length, asked)
   assert.equal(ada.session.state, 'ended')
+  assert.equal(world.clock.idle, true)
+})
+
+test('an end without a reason is an end', async () => {
+  const world = new World()
+  const [ada] = await world.call()
+  world.move(null)
+  assert.deepEqual(ada.heard('ended'), [{ reason: 'ended' }])
 })
 
 // ---------------------------------------------------------------- following
@@ -181,7 +230,7 @@ test('what is newer counts, and what is older or makes no sense is dropped', asy
   world.tell({ epoch: 1, provider: 'three', version: 9 })
   world.tell({ generation: 0, epoch: 9, provider: 'three' })
   world.tell({ sessionId: 'another', epoch: 9, provider: 'three' })
-  world.tell({ epoch: 'last', provider: 'three' })
+  world.tell({ epoch: 'last', provider: 'three', version: 9 })
   world.notifier.broadcast(`session:${SESSION}`, 'provider-selected', null)
   await world.clock.pass(0)
   assert.equal(newest(ada.session), 2)
@@ -276,6 +325,7 @@ test('a call that is being moved is reconnecting until the pictures are there', 
   const world = new World()
   const [ada] = await world.call()
   world.move('two')
+  assert.equal(ada.session.state, 'reconnecting')
   await world.clock.pass(1500)
   assert.deepEqual(ada.states(), ['connecting', 'connected', 'reconnecting', 'connected'])
 })
@@ -340,7 +390,9 @@ test('success is reported once an epoch, with how long it took', async () => {
   assert.ok(took < 3000, `${took} ms count from when somebody is there`)
   world.move('two')
   await world.clock.pass(3000)
-  assert.deepEqual(ada.reports().map((each) => each.epoch), [1, 2])
+  const [, { epoch: next, connect_ms: again }] = ada.reports()
+  assert.deepEqual([ada.reports().length, next], [2, 2])
+  assert.ok(again < 3000, `${again} ms count from the move`)
 })
 
 test('who comes to somebody who waits counts from his own claim', async () => {

@@ -118,9 +118,9 @@ export class Client {
   opened = []
   #notifier
 
-  constructor(notifier, { token = '', rpc } = {}) {
+  constructor(notifier, { token, rpc } = {}) {
     this.#notifier = notifier
-    this.realtime = { accessTokenValue: token, setAuth: async () => {} }
+    this.realtime = { setAuth: async () => { this.realtime.accessTokenValue = token } }
     this.rpc = (name, args) => ({ abortSignal: () => rpc(name, args) })
   }
 
