@@ -161,12 +161,12 @@ export class Leg {
   }
 
   connections() {
-    return this.over ? [] : this.#call?.connections() ?? []
+    return this.#call?.connections() ?? []
   }
 
   /** What the adapter itself measures, if it does. */
   metrics() {
-    return this.over ? undefined : this.#call?.metrics?.()
+    return this.#call?.metrics?.()
   }
 
   /** @param {Peer} peer @returns {Expected} */

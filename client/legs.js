@@ -38,7 +38,7 @@ export class Legs {
     if (!this.#isShown(leg) || leg.over) return leg.close()
     this.#old?.close()
     this.#old = leg
-    setTimeout(() => this.#drop(leg), OLD_LEG_MS)
+    setTimeout(() => this.drop(leg), OLD_LEG_MS)
   }
 
   /** The current one has all pictures. */
@@ -50,18 +50,14 @@ export class Legs {
   }
 
   /**
-   * Its call has failed.
+   * It is of no more use, if it is the old one.
    *
    * @param {Leg} leg
    */
-  failed(leg) {
-    if (leg === this.#old) this.#drop(leg)
-  }
-
-  /** @param {Leg} leg */
-  #drop(leg) {
+  drop(leg) {
+    if (leg !== this.#old) return
+    this.#old = undefined
     leg.close()
-    if (this.#old === leg) this.#old = undefined
   }
 
   /** @param {number} rung */

@@ -15,7 +15,7 @@ const LOOK_MS = 500
  * @property {import('./legs.js').Legs} legs
  * @property {import('./own_media.js').OwnMedia} media
  * @property {import('./blame.js').Blame} blame
- * @property {(leg: Leg, peerId: string) => void} began  the first picture of a peer has come
+ * @property {(leg: Leg, peerId: string) => void} arrives  what a peer sends has begun to come
  * @property {() => void} looked
  */
 
@@ -23,15 +23,15 @@ export class Looking {
   #legs
   #media
   #blame
-  #began
+  #arrives
   #looked
 
   /** @param {LookingOptions} options */
-  constructor({ legs, media, blame, began, looked }) {
+  constructor({ legs, media, blame, arrives, looked }) {
     this.#legs = legs
     this.#media = media
     this.#blame = blame
-    this.#began = began
+    this.#arrives = arrives
     this.#looked = looked
   }
 
@@ -46,12 +46,11 @@ export class Looking {
 
   /** @param {Leg} leg */
   async #look(leg) {
-    const began = new Set([...leg.watches].filter(([, watch]) => watch.began).map(([peerId]) => peerId))
     const findings = await leg.look()
     if (leg !== this.#legs.current) return
     this.#media.watch(leg.captured)
     for (const [peerId, finding] of findings) {
-      if (leg.watches.get(peerId)?.began && !began.has(peerId)) this.#began(leg, peerId)
+      if (leg.watches.get(peerId)?.began) this.#arrives(leg, peerId)
       if (finding === 'late' || finding === 'stalled') this.#blame.suspect(leg, peerId, finding)
       else if (finding === 'fine') leg.silent.delete(peerId)
     }

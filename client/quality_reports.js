@@ -35,7 +35,7 @@ export class QualityReports {
     while (!signal.aborted) {
       await pause(QUALITY_MS, signal)
       const leg = this.#connected()
-      const metrics = leg && !signal.aborted && await this.#measure(leg).catch((error) => console.error(error))
+      const metrics = leg && await this.#measure(leg).catch((error) => console.error(error))
       if (!metrics) continue
       const { data } = await this.#functions.callOnce('harthio_report_quality', { epoch: leg.assignment.epoch, metrics })
       if (data && !signal.aborted) this.#answered(data)
@@ -45,7 +45,6 @@ export class QualityReports {
   /** @param {Leg} leg */
   async #measure(leg) {
     const companions = leg.companions()
-    if (companions.length === 0) return undefined
     const measured = await (leg.metrics() ?? statsOf(leg.connections())
       .then((stats) => this.#meter.measure(stats, { expectedFps: expectedFps(companions, leg.rung) })))
     if (!measured) return undefined
@@ -54,13 +53,13 @@ export class QualityReports {
 }
 
 /**
- * The slowest camera of those whose picture is to come, at most what the rung allows.
+ * The slowest camera of those whose picture is to come, at most what the rung
+ * allows; 0 if that is not known.
  *
  * @param {Peer[]} companions
  * @param {number} rung
  */
 function expectedFps(companions, rung) {
   const rates = companions.filter(({ video }) => video).map(({ frameRate }) => frameRate)
-  if (rates.length === 0 || rates.includes(0) || !FRAME_RATES[rung]) return undefined
-  return Math.min(FRAME_RATES[rung], ...rates)
+  return rates.length > 0 ? Math.min(FRAME_RATES[rung] ?? 0, ...rates) : 0
 }

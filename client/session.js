@@ -226,7 +226,7 @@ export class Session extends EventTarget {
    * @param {object} detail
    */
   #failed(leg, reason, detail) {
-    this.#legs.failed(leg)
+    this.#legs.drop(leg)
     this.#updateState()
     this.#blame?.failed(leg, reason, detail)
   }
@@ -255,7 +255,7 @@ export class Session extends EventTarget {
     const connected = () => this.state === 'connected' ? this.#legs.current : undefined
     new Looking({
       legs: this.#legs, media: this.#media, blame,
-      began: (leg, peerId) => this.#began(leg, peerId), looked: () => this.#updateState(),
+      arrives: (leg, peerId) => this.#arrives(leg, peerId), looked: () => this.#updateState(),
     }).run(signal)
     new QualityReports(this.#functions, connected, (advice) => this.#advised(advice)).run(signal)
   }
@@ -264,7 +264,7 @@ export class Session extends EventTarget {
    * @param {Leg} leg
    * @param {string} peerId
    */
-  #began(leg, peerId) {
+  #arrives(leg, peerId) {
     this.#blame?.forget()
     this.#show(leg, peerId)
     this.#outcomes.succeeded(leg, peerId)

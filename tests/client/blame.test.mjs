@@ -69,6 +69,19 @@ test('one whose picture came back by itself has no time to make up for', async (
   assert.deepEqual(ada.failures(), ['1 no_frames'])
 })
 
+test('of a call that is sound only no picture is missed, but sound is', async () => {
+  const world = new World()
+  const [ada, ben] = await world.call()
+  ada.now.freeze(ben.session.peerId)
+  world.tell({ version: 2, rung: 0 })
+  ben.session.setMuted({ audio: true })
+  await world.clock.pass(30000)
+  assert.deepEqual(ada.failures(), [])
+  ben.session.setMuted({ audio: false })
+  await world.clock.pass(7000)
+  assert.deepEqual(ada.failures(), ['1 no_frames'])
+})
+
 test('a peer is asked one question at a time', async () => {
   const world = new World()
   const [ada, ben] = await world.call()
@@ -96,6 +109,7 @@ test('who was missing from the channel is given time', async () => {
   world.break('one')
   ben.channel.become('CHANNEL_ERROR')
   await world.clock.pass(7000)
+  assert.equal(pings(ada), 0)
   ben.channel.become('SUBSCRIBED')
   await world.clock.pass(9000)
   assert.deepEqual(ada.failures(), [])

@@ -23,6 +23,8 @@ test('the old call stands a moment longer than until the new one has pictures', 
   await world.clock.pass(1000)
   assert.deepEqual(closed(ada), [true, false])
   assert.deepEqual(closed(ben), [true, false])
+  world.tell({ version: 2, rung: 240 })
+  assert.equal(ada.calls[0].rung, 720, 'it is gone')
 })
 
 test('it waits for everybody\'s picture', async () => {
@@ -45,6 +47,8 @@ test('it does not stand for ever', async () => {
   assert.equal(ada.calls[0].closed, false)
   await world.clock.pass(2000)
   assert.equal(ada.calls[0].closed, true)
+  world.tell({ version: 2, rung: 240 })
+  assert.equal(ada.calls[0].rung, 720, 'it is gone')
 })
 
 test('it stands until somebody is on the new one', async () => {
@@ -79,6 +83,22 @@ test('there are never more than two', async () => {
   assert.deepEqual(closed(ada), [true, false, false])
   await world.clock.pass(3000)
   assert.deepEqual(closed(ada), [true, true, false])
+})
+
+test('the time of each is its own', async () => {
+  const world = new World()
+  const [ada, ben] = await world.call({ answers: { harthio_report_outcome: () => null } })
+  world.join('cem')
+  await world.clock.pass(2000)
+  world.move('two')
+  ada.now.freeze(ben.session.peerId)
+  await world.clock.pass(9000)
+  world.break('three')
+  world.move('three')
+  await world.clock.pass(12000)
+  assert.deepEqual(ada.calls.slice(0, 2).map((call) => call.closed), [true, false])
+  world.tell({ version: 2, rung: 240 })
+  assert.equal(ada.calls[1].rung, 240)
 })
 
 test('if the old call fails meanwhile it is closed, and nobody is blamed', async () => {
@@ -133,6 +153,12 @@ test('another stream of the same call is shown at once, the same one not again',
   ada.now.context.remoteStream(ben.session.peerId, 'ben', stream)
   ada.now.context.remoteStream(ben.session.peerId, 'ben', stream)
   assert.deepEqual(shown(ada).slice(1), [stream])
+  world.break('one')
+  const cem = world.join('cem')
+  await world.clock.pass(300)
+  const streams = [new MediaStream(), new MediaStream()]
+  for (const each of streams) ada.now.context.remoteStream(cem.session.peerId, 'cem', each)
+  assert.deepEqual(shown(ada).slice(2), streams, 'also before there are frames')
 })
 
 test('what a call that is over has to show is not shown', async () => {
@@ -148,6 +174,51 @@ test('what a call that is over has to show is not shown', async () => {
   await world.clock.pass(3000)
   late()
   assert.equal(shown(ada).length, 2)
+})
+
+test('nor what a call shows after it has failed', async () => {
+  const world = new World()
+  const [ada, ben] = await world.call()
+  ada.answers.harthio_report_outcome = () => new Promise(() => {})
+  ada.now.context.failed('connection-lost')
+  ada.now.context.remoteStream(ben.session.peerId, 'ben', new MediaStream())
+  await world.clock.pass(1000)
+  assert.equal(shown(ada).length, 1)
+})
+
+test('what was being looked at when the session moved does not count', async () => {
+  const world = new World()
+  const ada = world.join('ada')
+  world.join('ben')
+  await world.clock.pass(50)
+  const [call] = ada.calls
+  const [connection] = call.connections()
+  let look
+  call.connections = () => [{ getStats: async () => {
+    await new Promise((resolve) => { look = resolve })
+    return connection.getStats()
+  } }]
+  await world.clock.pass(500)
+  world.break('two')
+  world.move('two')
+  look()
+  await world.clock.pass(1000)
+  assert.deepEqual(ada.reports(), [])
+})
+
+test('a look that fails is followed by others', async (t) => {
+  t.mock.method(console, 'error', () => {})
+  const world = new World()
+  const ada = world.join('ada')
+  await world.clock.pass(50)
+  const { connections } = ada.now
+  ada.now.connections = () => { throw new Error('not now') }
+  world.join('ben')
+  await world.clock.pass(1000)
+  assert.equal(ada.session.state, 'connecting')
+  ada.now.connections = connections
+  await world.clock.pass(1000)
+  assert.equal(ada.session.state, 'connected')
 })
 
 test('a picture that comes before its sender is known is shown when he is', async () => {
@@ -242,6 +313,18 @@ test('who has gone ahead is still a peer of the old call', async () => {
   assert.deepEqual(ada.calls[0].context.signalling.peers(), [ben.session.peerId])
 })
 
+test('the old call hears who comes, too', async () => {
+  const world = new World()
+  const [ada] = await world.call()
+  world.break('two')
+  world.move('two')
+  let changes = 0
+  ada.calls[0].context.signalling.peersChanged(() => changes++)
+  world.join('cem')
+  await world.clock.pass(100)
+  assert.ok(changes > 0)
+})
+
 test('a call that is over says nothing more, and what it heard of is forgotten', async () => {
   const world = new World()
   const [ada] = await world.call()
@@ -262,6 +345,12 @@ test('a call that is over says nothing more, and what it heard of is forgotten',
   assert.equal(signals(), 1)
   failed('refused')
   signalling.send('x')
+  assert.equal(signals(), 1)
+  world.move('two')
+  await world.clock.pass(3000)
+  const { signalling: late } = ada.now.context
+  await ada.session.leave()
+  late.send('x')
   assert.equal(signals(), 1)
 })
 

@@ -83,6 +83,9 @@ test('who is expected to send nothing is muted', async () => {
   await world.clock.pass(2 * QUALITY_MS)
   assert.equal(told(ada).at(-1).metrics.muted, true)
   assert.equal(told(ben).at(-1).metrics.muted, false)
+  world.join('cem')
+  await world.clock.pass(2 * QUALITY_MS)
+  assert.equal(told(ada).at(-1).metrics.muted, false, 'not all of them')
 })
 
 test('the frames that are expected are those of the slowest camera, and no more than the rung allows', async () => {
@@ -123,6 +126,7 @@ test('an answer that comes after one has left is not told', async () => {
   let answer
   const [ada] = await world.call({ answers: { harthio_report_quality: () => new Promise((resolve) => { answer = resolve }) } })
   await world.clock.pass(QUALITY_MS)
+  assert.notEqual(answer, undefined)
   ada.session.leave()
   answer({ score: 1, level: 'lost', assignment: null })
   await world.clock.pass(0)

@@ -157,6 +157,24 @@ test('what is answered after one has left leads nowhere', async () => {
   assert.equal(ada.calls.length, 1)
 })
 
+test('who has left does not try again', async () => {
+  const world = new World()
+  const page = world.join('ada')
+  await world.clock.pass(100)
+  for (let trial = 0; trial < 2; trial++) {
+    page.now.context.failed('refused')
+    await world.clock.pass(10)
+  }
+  await page.session.leave()
+  const { context } = page.now
+  await world.clock.pass(10000)
+  assert.equal(page.calls.length, 2)
+  const asked = page.asked.length
+  context.failed('connection-lost')
+  await world.clock.pass(1000)
+  assert.equal(page.asked.length, asked)
+})
+
 test('who has left waits for nothing more', async () => {
   for (const answer of [unavailable, { status: 0 }]) {
     const world = new World()
@@ -388,11 +406,44 @@ test('success is reported once an epoch, with how long it took', async () => {
   const [{ success, connect_ms: took, epoch }, ...more] = ada.reports()
   assert.deepEqual([success, epoch, more], [true, 1, []])
   assert.ok(took < 3000, `${took} ms count from when somebody is there`)
+  assert.ok(Number.isInteger(took))
   world.move('two')
   await world.clock.pass(3000)
   const [, { epoch: next, connect_ms: again }] = ada.reports()
   assert.deepEqual([ada.reports().length, next], [2, 2])
   assert.ok(again < 3000, `${again} ms count from the move`)
+  world.at = { ...world.at, generation: 2, provider: 'three' }
+  world.tell()
+  await world.clock.pass(3000)
+  assert.equal(ada.reports().length, 3, 'of a generation')
+})
+
+test('a report that the database refuses changes nothing', async () => {
+  const world = new World()
+  const [ada] = await world.call({ answers: { harthio_report_outcome: () => refused } })
+  assert.deepEqual([ada.reports().length, ada.session.state], [1, 'connected'])
+})
+
+test('from who sends nothing nothing is awaited but that the transport stands', async () => {
+  const world = new World()
+  world.break('one')
+  const [ada] = await world.call({ media: new MediaStream() })
+  assert.deepEqual([ada.session.state, ada.reports()], ['connecting', []])
+  world.mend('one')
+  await world.clock.pass(200)
+  assert.deepEqual([ada.session.state, ada.reports().length], ['connected', 1])
+})
+
+test('who was there before counts from the claim, also when one hears of him late', async () => {
+  const world = new World()
+  world.join('ada')
+  await world.clock.pass(5000)
+  world.notifier.up = false
+  const ben = world.join('ben')
+  await world.clock.pass(2000)
+  ben.channel.become('SUBSCRIBED')
+  await world.clock.pass(2000)
+  assert.ok(ben.reports()[0].connect_ms >= 2000, `${ben.reports()[0].connect_ms} ms`)
 })
 
 test('who comes to somebody who waits counts from his own claim', async () => {
