@@ -5,7 +5,10 @@
  * a video element that nobody sees counts the frames.
  */
 
-/** @typedef {import('./watch.js').Arrived} Arrived */
+/**
+ * @typedef {import('./watch.js').Arrived} Arrived
+ * @typedef {Partial<Arrived>} Counted  what the browser does not count yet is left out
+ */
 
 export class FrameCounter {
   /** @type {number | undefined} frames that what we send was made of; undefined if the browser does not say */
@@ -34,14 +37,14 @@ export class FrameCounter {
    * @param {RTCPeerConnection[]} connections
    */
   async #read(connections) {
-    /** @type {Map<string, Arrived>} */
+    /** @type {Map<string, Counted>} */
     const byTrack = new Map()
     this.captured = undefined
     const reports = await Promise.all(connections.map((each) => each.getStats().catch(() => new Map())))
     for (const stats of reports.flatMap((report) => [...report.values()])) {
       if (stats.type === 'inbound-rtp') {
-        const sounds = stats.kind === 'audio' ? stats.packetsReceived ?? 0 : 0
-        byTrack.set(stats.trackIdentifier, { frames: stats.framesDecoded ?? 0, sounds, bytes: stats.bytesReceived ?? 0 })
+        const sounds = stats.kind === 'audio' ? stats.packetsReceived : 0
+        byTrack.set(stats.trackIdentifier, { frames: stats.framesDecoded, sounds, bytes: stats.bytesReceived })
       } else if (stats.type === 'media-source' && stats.frames !== undefined) {
         this.captured = (this.captured ?? 0) + stats.frames
       }
@@ -67,7 +70,7 @@ export class FrameCounter {
 
 /**
  * @param {MediaStream} stream
- * @param {Map<string, Arrived>} byTrack
+ * @param {Map<string, Counted>} byTrack
  */
 function sum(stream, byTrack) {
   const total = { frames: 0, sounds: 0, bytes: 0 }

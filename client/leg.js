@@ -201,7 +201,7 @@ export class Leg {
   isWell() {
     const companions = this.companions()
     return companions.length > 0 && this.isComplete() && !this.over &&
-      companions.every(({ peerId }) => (this.findings.get(peerId) ?? 'fine') === 'fine')
+      companions.every(({ peerId }) => this.findings.get(peerId) === 'fine')
   }
 
   /** Is anybody to be seen, or heard, by it? */

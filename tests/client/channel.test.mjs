@@ -28,6 +28,10 @@ test('another device of the same person is another one', () => {
     ['tv', 'phone', 'mine'])
 })
 
+test('pages that name no device are each one of their own', () => {
+  assert.deepEqual(others(page('a', 'ben', '', 1), page('b', 'ben', '', 2)), ['a', 'b'])
+})
+
 test('what this page has replaced is not there', () => {
   assert.deepEqual(others(page('my old self', 'ada', 'd1', 4)), [])
 })
@@ -409,6 +413,19 @@ test('who has left is not there, hears nothing, and stays away', async () => {
   assert.deepEqual(ben.there(), [])
   assert.deepEqual(ada.what('joined'), [[true]])
   assert.equal(ada.wire.tracked.length, 1)
+})
+
+test('who leaves waits for nothing more', async () => {
+  for (const breaks of [() => {}, (wire) => wire.become('CLOSED')]) {
+    const place = new Place()
+    const ada = await place.join('ada')
+    ada.channel.present({ epoch: 3 })
+    ada.channel.answers('nobody')
+    breaks(ada.wire)
+    ada.channel.close()
+    await place.clock.pass(0)
+    assert.equal(place.clock.idle, true)
+  }
 })
 
 test('who leaves while the channel is being joined anew stays away', async () => {

@@ -15,7 +15,8 @@ const locks = {
       await new Promise((resolve) => setImmediate(resolve))
     }
     held.add(name)
-    return hold()
+    await hold()
+    held.delete(name)
   },
 }
 const storage = { getItem: (key) => stored[key] ?? null, setItem: (key, value) => { stored[key] = value } }
@@ -63,6 +64,19 @@ test('also if the clock was set back', async (t) => {
   assert.equal(again.incarnation, incarnation + 1)
 })
 
+test('a copy is newer, where it cannot be told from a reload', async (t) => {
+  browser({ navigator: {} })
+  await devices(1)
+  const copied = { ...stored }
+  let now = Date.now() + 1000
+  t.mock.method(Date, 'now', () => now++)
+  const [one] = await devices(1)
+  stored = copied
+  const [copy] = await devices(1)
+  assert.equal(copy.device, one.device)
+  assert.ok(copy.incarnation > one.incarnation)
+})
+
 test('a copy of a tab that lives is another device', async () => {
   const one = await (await loadPage()).thisDevice()
   const copy = await (await loadPage()).thisDevice()
@@ -74,7 +88,7 @@ test('a copy of a tab that lives is another device', async () => {
 test('a page that is just being left lets go in time', async () => {
   const one = await (await loadPage()).thisDevice()
   const again = (await loadPage()).thisDevice()
-  setImmediate(() => held.clear())
+  setTimeout(() => held.clear(), 20) // it takes a moment
   assert.equal((await again).device, one.device)
 })
 

@@ -6,7 +6,7 @@ import { FrameCounter } from '../../client/frames.js'
 import { Track } from './world.mjs'
 
 const connection = (...stats) => ({ getStats: async () => new Map(stats.map((each, i) => [i, each])) })
-const video = (trackIdentifier, framesDecoded, bytesReceived) => ({ type: 'inbound-rtp', kind: 'video', trackIdentifier, framesDecoded, bytesReceived })
+const video = (trackIdentifier, framesDecoded, bytesReceived) => ({ type: 'inbound-rtp', kind: 'video', trackIdentifier, framesDecoded, bytesReceived, packetsReceived: 99 })
 const audio = (trackIdentifier, packetsReceived, bytesReceived) => ({ type: 'inbound-rtp', kind: 'audio', trackIdentifier, packetsReceived, bytesReceived })
 const stream = (...tracks) => new MediaStream(tracks.map(([kind, id]) => new Track(kind, id)))
 const nothing = { frames: 0, sounds: 0, bytes: 0 }
@@ -44,9 +44,14 @@ test('frames that our camera gave are counted, if the browser says', async () =>
 
 test('where connections are hidden a video element that nobody sees counts', async () => {
   const made = []
+  let plays = 0
   globalThis.document = { createElement: (name) => {
     const element = {
-      name, currentTime: 4, play: async () => { throw new Error('not allowed') },
+      name, currentTime: 4,
+      async play() {
+        plays++
+        throw new Error('not allowed')
+      },
       getVideoPlaybackQuality: () => ({ totalVideoFrames: 9 }),
     }
     made.push(element)
@@ -59,5 +64,7 @@ test('where connections are hidden a video element that nobody sees counts', asy
   assert.deepEqual(await count(), { frames: 9, sounds: 4, bytes: 0 })
   sound.muted = true
   assert.deepEqual(await count(), { frames: 9, sounds: 0, bytes: 0 })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(plays, 1)
   assert.deepEqual(made.map(({ name, muted, srcObject }) => [name, muted, srcObject]), [['video', true, media]])
 })

@@ -25,4 +25,6 @@ test('pages meet on the same epoch of the same generation', () => {
   assert.equal(isSameEpoch(at(1, 2), at(2, 2)), false)
   assert.equal(isSameEpoch(at(1, 2), at(1, 3)), false)
   assert.equal(isSameEpoch(undefined, undefined), false)
+  assert.equal(isSameEpoch(at(1, 2), undefined), false)
+  assert.equal(isSameEpoch(undefined, at(1, 2)), false)
 })

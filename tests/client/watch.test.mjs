@@ -47,6 +47,18 @@ test('who was offline has as long as to connect', () => {
   assert.equal(watch.look(arrived(5), 'video', 20000 + CONNECT_MS), 'stalled')
 })
 
+test('bytes are no first frame', () => {
+  const watch = new PeerWatch(0)
+  for (let now = 1; now < CONNECT_MS; now += 1000) watch.look(arrived(0, 0, now), 'video', now)
+  assert.equal(watch.look(arrived(0, 0, CONNECT_MS), 'video', CONNECT_MS), 'late')
+})
+
+test('bytes that come no more give no time', () => {
+  const watch = new PeerWatch(0)
+  for (let now = 0; now < STALL_MS; now += 1000) watch.look(arrived(5, 0, 100), 'video', now)
+  assert.equal(watch.look(arrived(5, 0, 100), 'video', STALL_MS), 'stalled')
+})
+
 test('while bytes come the ladder gets its time, but not for ever', () => {
   const watch = new PeerWatch(0)
   watch.look(arrived(5, 0, 1), 'video', 0)
