@@ -30,6 +30,12 @@ test('another device of the same person is another one', () => {
 
 test('pages that name no device are each one of their own', () => {
   assert.deepEqual(others(page('a', 'ben', '', 1), page('b', 'ben', '', 2)), ['a', 'b'])
+  assert.equal(othersIn({ me: [{ ...me, device: '' }] }, { ...me, device: '' }).size, 0)
+})
+
+test('of what a page says the last counts', () => {
+  const said = [page('b', 'ben', 'd', 1, { epoch: 1 }), page('b', 'ben', 'd', 1, { epoch: 2 })]
+  assert.equal(othersIn({ b: said }, me).get('b').epoch, 2)
 })
 
 test('what this page has replaced is not there', () => {
@@ -114,6 +120,13 @@ test('changes are said together, and not too often', async () => {
   assert.equal(ben.wire.tracked.length, before + 1)
   const { epoch, audio } = ada.channel.peers.get('ben')
   assert.deepEqual([epoch, audio], [3, true])
+  ben.wire.lost = true
+  ben.channel.present({ epoch: 4 })
+  await place.clock.pass(200)
+  ben.wire.lost = false
+  ben.channel.present({ audio: false })
+  await place.clock.pass(200)
+  assert.equal(ada.channel.peers.get('ben').epoch, 4, 'what was lost is said with the next')
 })
 
 test('what changed while one was not on the channel is said on the way in', async () => {
@@ -377,6 +390,7 @@ test('a channel that is closed under us is joined anew', async () => {
   const [ada, ben] = await place.two()
   const before = ada.wire
   before.become('CLOSED')
+  before.become('CLOSED')
   assert.equal(ada.channel.joined, false)
   await place.clock.pass(2000)
   assert.equal(ada.supabase.opened.length, 2)
@@ -415,13 +429,24 @@ test('who has left is not there, hears nothing, and stays away', async () => {
   assert.equal(ada.wire.tracked.length, 1)
 })
 
+test('who says goodbye says nothing more of himself', async () => {
+  const place = new Place()
+  const ada = await place.join('ada')
+  ada.wire.send = () => new Promise(() => {})
+  ada.channel.close()
+  ada.channel.present({ epoch: 3 })
+  await place.clock.pass(200)
+  assert.equal(ada.wire.tracked.length, 1)
+})
+
 test('who leaves waits for nothing more', async () => {
-  for (const breaks of [() => {}, (wire) => wire.become('CLOSED')]) {
+  const closed = (wire) => wire.become('CLOSED')
+  for (const breaks of [() => {}, closed, (wire, clock) => closed(wire) || clock.pass(2000)]) {
     const place = new Place()
     const ada = await place.join('ada')
     ada.channel.present({ epoch: 3 })
     ada.channel.answers('nobody')
-    breaks(ada.wire)
+    await breaks(ada.wire, place.clock)
     ada.channel.close()
     await place.clock.pass(0)
     assert.equal(place.clock.idle, true)
@@ -436,4 +461,18 @@ test('who leaves while the channel is being joined anew stays away', async () =>
   await place.clock.pass(5000)
   assert.equal(ada.supabase.opened.length, 1)
   assert.equal(ada.said('harthio-bye'), 0)
+
+  const ben = await place.join('ben')
+  const removed = []
+  let remove
+  ben.supabase.removeChannel = (channel) => new Promise((resolve) => {
+    removed.push(channel)
+    remove = resolve
+  })
+  ben.wire.become('CLOSED')
+  await place.clock.pass(1500)
+  ben.channel.close()
+  remove()
+  await place.clock.pass(0)
+  assert.deepEqual([ben.supabase.opened.length, removed], [1, [ben.wire]])
 })

@@ -77,6 +77,7 @@ class Channel {
   }
 
   async track(meta) {
+    if (!this.joined || this.lost) throw new Error('not joined')
     this.meta = meta
     this.tracked.push(meta)
     this.#notifier.sync(this.topic)
