@@ -156,7 +156,7 @@ export class SessionChannel {
 
   open() {
     const channel = this.#channel = this.#supabase.channel(this.#topic, {
-      config: { broadcast: { self: false, ack: true }, presence: { key: this.#me.peerId } },
+      config: { broadcast: { self: false }, presence: { key: this.#me.peerId } },
     })
     for (const event of STATES) {
       channel.on('broadcast', { event }, (/** @type {any} */ { payload }) => this.#listener.state(event, payload))

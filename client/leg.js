@@ -105,7 +105,6 @@ export class Leg {
         this.streams.delete(peerId)
       },
       failed: (reason, detail = {}) => {
-        if (!alive()) return
         this.over = true
         failed(this, reason, detail)
       },
@@ -206,7 +205,7 @@ export class Leg {
 
   /** Is anybody to be seen, or heard, by it? */
   isOfUse() {
-    return !this.over && [...this.findings.values()].includes('fine')
+    return [...this.findings.values()].includes('fine')
   }
 
   /** Frames that our camera has given for it, as far as is known. */

@@ -400,16 +400,18 @@ test('nor is it reported while it waits to be tried again', async (t) => {
   t.mock.method(Math, 'random', () => 0.99)
   const world = new World()
   const [ada, ben] = await world.call()
-  ben.channel.lost = true
   world.break('one')
-  for (let trial = 0; trial < 6; trial++) {
-    ada.now.context.failed('ice-failed')
-    await world.clock.pass(trial < 5 ? 13000 : 5000)
+  for (const delay of [10, 500, 1000, 2000, 4000]) {
+    ada.now.context.failed('refused')
+    await world.clock.pass(delay)
   }
-  const before = ada.calls.length
+  const [opened, failures] = [ada.calls.length, ada.failures()]
+  ben.channel.lost = true
+  ada.now.context.failed('ice-failed')
+  await world.clock.pass(4000)
   ben.channel.lost = false
-  await world.clock.pass(5900)
-  assert.deepEqual([ada.calls.length - before, ada.failures()], [0, []])
+  await world.clock.pass(6800)
+  assert.deepEqual([ada.calls.length, ada.failures()], [opened, failures])
 })
 
 test('a call that serves somebody is kept, until it serves nobody', async () => {

@@ -123,10 +123,10 @@ test('the answer is told, and where it says the session is one goes', async () =
 
 test('an answer that comes after one has left is not told', async () => {
   const world = new World()
+  const [ada] = await world.call()
   let answer
-  const [ada] = await world.call({ answers: { harthio_report_quality: () => new Promise((resolve) => { answer = resolve }) } })
+  ada.answers.harthio_report_quality = () => new Promise((resolve) => { answer = resolve })
   await world.clock.pass(QUALITY_MS)
-  assert.notEqual(answer, undefined)
   ada.session.leave()
   answer({ score: 1, level: 'lost', assignment: null })
   await world.clock.pass(0)
