@@ -14,6 +14,11 @@ export class Clock {
     globalThis.setTimeout = (callback, ms, ...args) => this.#add({ at: at(ms), run: () => callback(...args) })
     globalThis.setInterval = (callback, ms) => this.#add({ at: at(ms), every: ms, run: callback })
     globalThis.clearTimeout = globalThis.clearInterval = (id) => this.#timers.delete(id)
+    AbortSignal.timeout = (ms) => {
+      const late = new AbortController()
+      setTimeout(() => late.abort(), ms)
+      return late.signal
+    }
     Date.now = () => this.now
     performance.now = () => this.now * 1.0000001 // no whole numbers
   }

@@ -149,6 +149,18 @@ test('who leaves need not know whether the database likes it', async () => {
   await late.session.leave()
 })
 
+test('who leaves while the database is away has left in the end', async () => {
+  const world = new World()
+  const { session } = world.join('ada', { answers: { harthio_leave_session: () => ({ status: 0 }) } })
+  await world.clock.pass(0)
+  let left = false
+  session.leave().then(() => { left = true })
+  await world.clock.pass(5000)
+  assert.equal(left, false)
+  await world.clock.pass(10000)
+  assert.equal(left, true)
+})
+
 test('what is answered after one has left leads nowhere', async () => {
   const world = new World()
   const { promise, resolve } = later()
