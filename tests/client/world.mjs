@@ -174,7 +174,7 @@ class Call {
   }
 
   connections() {
-    return this.hidden ? [] : [{ getStats: async () => this.#stats() }]
+    return [{ getStats: async () => this.#stats() }]
   }
 
   #stats() {
@@ -284,7 +284,7 @@ export class World {
     for (const type of ['state', 'remote-stream', 'participant', 'quality', 'chat', 'ended']) {
       page.session.addEventListener(type, ({ detail }) => page.events.push([type, detail]))
     }
-    // the channel and the call that it is on now
+    // its channel, and its part in the call, as they are now
     Object.defineProperties(page, {
       channel: { get: () => page.supabase.opened.at(-1) },
       now: { get: () => page.calls.at(-1) },
