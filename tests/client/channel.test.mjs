@@ -253,7 +253,6 @@ test('a signal comes to all, or to the one that it is for, with who sent it', as
   assert.deepEqual(heard(ben), [['to all', 1, 2, 'ada'], ['to Ben', 1, 2, 'ada']])
   assert.deepEqual(heard(cem), [['to all', 1, 2, 'ada']])
   assert.deepEqual(heard(ada), [])
-  assert.equal(ada.wire.config.broadcast.self, false)
 })
 
 test('a broadcast without anything in it does no harm', async () => {

@@ -72,7 +72,7 @@ class Channel {
     this.sent.push([event, payload])
     if (!this.joined || this.lost) throw new Error('not joined')
     for (const other of this.#notifier.on(this.topic)) {
-      if (other !== this) queueMicrotask(() => other.hear('broadcast', event, structuredClone(payload)))
+      if (other !== this || this.config.broadcast.self) queueMicrotask(() => other.hear('broadcast', event, structuredClone(payload)))
     }
   }
 
