@@ -14,6 +14,8 @@ export class FrameCounter {
   /** @type {number | undefined} frames that what we send was made of; undefined if the browser does not say */
   captured
 
+  /** Does the provider show its connections?  It may have none for a moment. */
+  #shows = false
   /** @type {WeakMap<MediaStream, HTMLVideoElement>} */
   #elements = new WeakMap()
 
@@ -24,9 +26,10 @@ export class FrameCounter {
    */
   async count(connections, streams) {
     const byTrack = await this.#read(connections)
+    this.#shows ||= connections.length > 0
     const arrived = new Map()
     for (const [peerId, stream] of streams) {
-      arrived.set(peerId, connections.length > 0 ? sum(stream, byTrack) : this.#played(stream))
+      arrived.set(peerId, this.#shows ? sum(stream, byTrack) : this.#played(stream))
     }
     return arrived
   }

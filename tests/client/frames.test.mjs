@@ -33,6 +33,13 @@ test('a connection that gives no account does not hide the others', async () => 
   assert.equal(arrived.get('ben').frames, 7)
 })
 
+test('while a connection is made anew nothing has come by it', async () => {
+  const counter = new FrameCounter()
+  const streams = new Map([['ben', stream(['video', 'v1'])]])
+  await counter.count([connection(video('v1', 7, 900))], streams)
+  assert.deepEqual((await counter.count([], streams)).get('ben'), nothing)
+})
+
 test('frames that our camera gave are counted, if the browser says', async () => {
   const counter = new FrameCounter()
   const source = (frames) => connection({ type: 'media-source', kind: 'video', frames }, { type: 'media-source', kind: 'audio' })
