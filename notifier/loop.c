@@ -64,25 +64,71 @@ gather(struct loop *loop)
 }
 
 static void
+remind(struct loop *loop)
+{
+	for (; loop->unreminded != 0; loop->unreminded &= loop->unreminded - 1)
+		mailbox_remind(&loop->loops->all[__builtin_ctzll(loop->unreminded)]->parcels);
+}
+
+static void
+on_remind(uv_timer_t *timer)
+{
+	remind(timer->data);
+}
+
+static void
 post_letters(struct loop *loop)
 {
 	for (unsigned to = 0; to < loop->loops->count; to++)
+	{
 		mailbox_post(&loop->loops->all[to]->mailbox, &loop->outgoing[to]);
+		if (mailbox_leave(&loop->loops->all[to]->parcels, &loop->leaving[to]))
+			loop->unreminded |= (uint64_t) 1 << to;
+	}
+	if (loop->unreminded == 0)
+		return;
+	if (loop->ended)
+		remind(loop);
+	else if (!uv_is_active((uv_handle_t *) &loop->remind))
+		uv_timer_start(&loop->remind, on_remind, MAILBOX_PATIENCE_MS, 0);
 }
 
 /* Once it has ended there is no next turn. */
-void
-loop_post(struct loop *loop, unsigned to, struct letter *letter)
+static void
+gather_letter(struct loop *loop, struct letters *letters, struct letter *letter)
 {
 	metrics_add(&loop->metrics, METRIC_LETTERS, 1);
-	letters_add(&loop->outgoing[to], letter);
+	letters_add(letters, letter);
 	if (loop->ended)
 		post_letters(loop);
 }
 
+void
+loop_post(struct loop *loop, unsigned to, struct letter *letter)
+{
+	gather_letter(loop, &loop->outgoing[to], letter);
+}
+
+static void
+post_for_hub(void *owner, unsigned to, struct letter *letter)
+{
+	struct loop *loop = owner;
+
+	gather_letter(loop, &loop->leaving[to], letter);
+}
+
+void
+loop_before_input(struct loop *loop)
+{
+	if (loop->looked || loop->border.registry == NULL)
+		return;
+	loop->looked = true;
+	mailbox_look(&loop->parcels);
+}
+
 /*
- * Before the loop waits: what gathered for another loop wakes it once, and what
- * gathered for a connection leaves in one write.
+ * Before the loop waits: what gathered for another loop leaves together, and what
+ * gathered for a connection in one write.
  */
 static void
 on_sending(uv_prepare_t *prepare)
@@ -93,6 +139,7 @@ on_sending(uv_prepare_t *prepare)
 	if (loop->unread != NULL)
 		gather(loop);
 	loop->reading = NULL;
+	loop->looked = false;
 	post_letters(loop);
 	while ((link = list_pop(&loop->unsent)) != NULL)
 		connection_flush(list_holder(link, struct connection, unsent));
@@ -111,6 +158,7 @@ loop_end(struct loop *loop)
 	uv_close((uv_handle_t *) &loop->patience, NULL);
 	uv_close((uv_handle_t *) &loop->flush, NULL);
 	uv_close((uv_handle_t *) &loop->rest, NULL);
+	uv_close((uv_handle_t *) &loop->remind, NULL);
 	uv_close((uv_handle_t *) &loop->sending, NULL);
 	if (loop->server != NULL)
 		server_stop(loop->server);
@@ -305,10 +353,12 @@ start_handles(struct loop *loop)
 	start_timer(loop, &loop->patience);
 	start_timer(loop, &loop->flush);
 	start_timer(loop, &loop->rest);
+	start_timer(loop, &loop->remind);
 	uv_prepare_init(&loop->uv, &loop->sending);
 	loop->sending.data = loop;
 	uv_prepare_start(&loop->sending, on_sending);
 	mailbox_init(&loop->mailbox, &loop->uv, loop);
+	mailbox_init(&loop->parcels, &loop->uv, loop);
 }
 
 /* What the operator gives to all loops together; each has at least one. */
@@ -348,12 +398,6 @@ start_links(struct loop *loop)
 	loop->upkeep = upkeep_new(&loop->links, options,
 							  loop->index == 0 ? 1000 * options->probe_interval : 0,
 							  &loop->hub, &loop->hash_key);
-}
-
-static void
-post_for_hub(void *owner, unsigned to, struct letter *letter)
-{
-	loop_post(owner, to, letter);
 }
 
 /* One loop alone has no border, and nothing of it costs anything. */
@@ -425,8 +469,10 @@ void
 loop_free(struct loop *loop)
 {
 	mailbox_close(&loop->mailbox);
+	mailbox_close(&loop->parcels);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	if (uv_loop_close(&loop->uv) != 0)
 		log_error("loop", "event=handles_left");
 	mailbox_free(&loop->mailbox);
+	mailbox_free(&loop->parcels);
 }

@@ -41,6 +41,12 @@ struct loop
 	unsigned					index;				 /* which one this is */
 	struct mailbox				mailbox;			 /* what other loops write to us */
 	struct letters				outgoing[LOOPS_MAX]; /* what we write to them, by loop */
+	struct mailbox				parcels;			 /* what other hubs write to ours: these wait
+													 * until we have input, but not for long */
+	struct letters				leaving[LOOPS_MAX];	 /* and what ours writes to them */
+	bool						looked;				 /* in this turn, for parcels */
+	uint64_t					unreminded;			 /* bits: loops that were written to and not woken */
+	uv_timer_t					remind;				 /* when they are to be */
 	uv_timer_t					tick;				 /* for all that is not worth a timer */
 	uv_timer_t					draining;			 /* the next connections to be closed */
 	uv_timer_t					patience;			 /* how long clients may take to go */
@@ -107,6 +113,12 @@ void loop_free(struct loop *loop);
 
 /* To another loop, at the end of this turn. */
 void loop_post(struct loop *loop, unsigned to, struct letter *letter);
+
+/*
+ * Before input is looked at: what other hubs have told before it came comes first,
+ * so that one who answers to what he knows is not heard before it.
+ */
+void loop_before_input(struct loop *loop);
 
 /* Wake it up again, some time from now. */
 void loop_rest(struct loop *loop, struct connection *connection);

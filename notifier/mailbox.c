@@ -52,12 +52,17 @@ open_all(struct letters letters, void *reader)
 	}
 }
 
+void
+mailbox_look(struct mailbox *mailbox)
+{
+	atomic_store(&mailbox->looked_at, uv_hrtime());
+	open_all(take_all(mailbox), mailbox->reader);
+}
+
 static void
 on_wake(uv_async_t *wake)
 {
-	struct mailbox *mailbox = wake->data;
-
-	open_all(take_all(mailbox), mailbox->reader);
+	mailbox_look(wake->data);
 }
 
 void
@@ -70,18 +75,53 @@ mailbox_init(struct mailbox *mailbox, uv_loop_t *uv, void *reader)
 	uv_unref((uv_handle_t *) &mailbox->wake);
 }
 
-/* Whoever finds it empty wakes the reader; the others rely on him. */
-void
-mailbox_post(struct mailbox *mailbox, struct letters *letters)
+static bool
+looked_just_now(const struct mailbox *mailbox)
+{
+	return uv_hrtime() < atomic_load(&mailbox->looked_at) + MAILBOX_PATIENCE_MS * (uint64_t) 1000000;
+}
+
+/* Whoever finds it empty sees to it that the reader looks; the others rely on him. */
+static bool
+add(struct mailbox *mailbox, struct letters *letters)
 {
 	bool was_empty;
 
 	if (letters->first == NULL)
-		return;
+		return false;
 	uv_mutex_lock(&mailbox->lock);
 	was_empty = append(&mailbox->letters, letters);
 	uv_mutex_unlock(&mailbox->lock);
-	if (was_empty)
+	return was_empty;
+}
+
+void
+mailbox_post(struct mailbox *mailbox, struct letters *letters)
+{
+	if (add(mailbox, letters))
+		uv_async_send(&mailbox->wake);
+}
+
+bool
+mailbox_leave(struct mailbox *mailbox, struct letters *letters)
+{
+	if (!add(mailbox, letters))
+		return false;
+	if (looked_just_now(mailbox))
+		return true;
+	uv_async_send(&mailbox->wake);
+	return false;
+}
+
+void
+mailbox_remind(struct mailbox *mailbox)
+{
+	bool empty;
+
+	uv_mutex_lock(&mailbox->lock);
+	empty = mailbox->letters.first == NULL;
+	uv_mutex_unlock(&mailbox->lock);
+	if (!empty)
 		uv_async_send(&mailbox->wake);
 }
 

@@ -48,17 +48,6 @@ struct server
 	struct lws_vhost   *internal; /* and those of the internal port */
 	SSL_CTX			   *ssl;	  /* of the clients' handshakes; NULL: no TLS */
 	SSL_CTX			   *unused;	  /* for handshakes of our own, of which there are none */
-
-	/*
-	 * Whose upgrade is under way, and its place among the connections.  It has it
-	 * before it is told that it may come: whoever was told is not cut off for one
-	 * that came later, to another loop.
-	 */
-	struct
-	{
-		struct lws	 *wsi; /* NULL: nobody's */
-		struct tally *address;
-	} upgrade;
 };
 
 /* What libwebsockets keeps for us with each socket. */
@@ -68,16 +57,12 @@ struct session_data
 	struct http_request *request;	 /* NULL unless there is one under way */
 };
 
-static struct server *
-server_of(struct lws *wsi)
-{
-	return lws_context_user(lws_get_context(wsi));
-}
-
 struct loop *
 server_loop(struct lws *wsi)
 {
-	return server_of(wsi)->loop;
+	const struct server *server = lws_context_user(lws_get_context(wsi));
+
+	return server->loop;
 }
 
 /* The version that whoever asked for another one should ask for. */
@@ -212,27 +197,17 @@ address_of(struct lws *wsi, struct sockaddr_in6 *address)
 	return slice_of((const char *) &address->sin6_addr, 8);
 }
 
-/* An upgrade that came to nothing. */
-static void
-give_place_back(struct server *server)
-{
-	if (server->upgrade.wsi == NULL)
-		return;
-	tally_leave(&server->loop->limiter.totals->addresses, server->upgrade.address);
-	limiter_leave(&server->loop->limiter);
-	server->upgrade.wsi = NULL;
-}
-
-/* One of the places that there are, for the upgrade that begins. */
+/*
+ * One of the places that there are.  It has it before it is told that it may come:
+ * whoever was told is not cut off for one that came later, to another loop.
+ */
 static bool
 take_place(struct lws *wsi)
 {
-	struct server	   *server = server_of(wsi);
-	struct limiter	   *limiter = &server->loop->limiter;
+	struct limiter	   *limiter = &server_loop(wsi)->limiter;
 	struct sockaddr_in6 address;
 	struct tally	   *tally;
 
-	give_place_back(server);
 	if (!limiter_enter(limiter))
 	{
 		limiter->refused[LIMIT_CONNECTIONS]++;
@@ -246,9 +221,18 @@ take_place(struct lws *wsi)
 		limiter->refused[LIMIT_ADDRESS]++;
 		return false;
 	}
-	server->upgrade.wsi = wsi;
-	server->upgrade.address = tally;
+	lws_set_opaque_user_data(wsi, tally);
 	return true;
+}
+
+/* Whoever asked for it has it from now on. */
+static struct tally *
+use_place(struct lws *wsi)
+{
+	struct tally *tally = lws_get_opaque_user_data(wsi);
+
+	lws_set_opaque_user_data(wsi, NULL);
+	return tally;
 }
 
 /* Decide before anything is upgraded.  Zero: go on. */
@@ -311,16 +295,14 @@ log_opened(struct lws *wsi, const struct connection *connection)
 static int
 handle_established(struct lws *wsi, struct session_data *data)
 {
-	struct server		*server = server_of(wsi);
 	enum phoenix_version version;
 	struct connection	*connection;
 
-	if (!read_version(wsi, &version) || server->upgrade.wsi != wsi)
+	if (!read_version(wsi, &version))
 		return -1;
-	connection = connection_new(server->loop, wsi, version);
+	connection = connection_new(server_loop(wsi), wsi, version);
 	connection->apikey = read_api_key(wsi);
-	connection->address = server->upgrade.address;
-	server->upgrade.wsi = NULL;
+	connection->address = use_place(wsi);
 	data->connection = connection;
 	log_opened(wsi, connection);
 	return 0;
@@ -346,6 +328,7 @@ handle_receive(struct lws *wsi, struct connection *connection,
 {
 	const size_t rest = lws_remaining_packet_payload(wsi);
 
+	loop_before_input(connection->loop);
 	expect_more(connection, length);
 	connection_heard(connection);
 	connection_receive(connection, slice_of(bytes, length), rest,
@@ -427,7 +410,7 @@ handle_websocket(struct lws *wsi, enum lws_callback_reasons reason,
 static int
 handle_ssl_context(struct lws *wsi, SSL_CTX *ssl)
 {
-	struct server *server = server_of(wsi);
+	struct server *server = lws_context_user(lws_get_context(wsi));
 
 	server->ssl = ssl;
 	return tls_use(server->loop->started->tls, ssl) ? 0 : -1;
@@ -436,11 +419,15 @@ handle_ssl_context(struct lws *wsi, SSL_CTX *ssl)
 static int
 handle_destroyed(struct lws *wsi)
 {
-	struct server *server = server_of(wsi);
+	struct loop	 *loop = server_loop(wsi);
+	struct tally *place = use_place(wsi);
 
-	if (server->upgrade.wsi == wsi)
-		give_place_back(server);
-	atomic_fetch_sub(&server->loop->sockets, 1);
+	atomic_fetch_sub(&loop->sockets, 1);
+	if (place == NULL)
+		return 0;
+	/* It failed on the way. */
+	tally_leave(&loop->limiter.totals->addresses, place);
+	limiter_leave(&loop->limiter);
 	return 0;
 }
 

@@ -78,6 +78,56 @@ write_notes(void *argument)
 	}
 }
 
+static struct letters
+one_note(void)
+{
+	struct letters one = {0};
+	struct note	  *note = calloc(1, sizeof(*note));
+
+	*note = (struct note){{.open = open_note}, 0, reader.expected[0]};
+	letters_add(&one, &note->letter);
+	return one;
+}
+
+/* Open what the reader was woken for; how many letters? */
+static unsigned
+woken(uv_loop_t *uv)
+{
+	const unsigned before = reader.read;
+
+	uv_run(uv, UV_RUN_NOWAIT);
+	return reader.read - before;
+}
+
+/* One who sleeps is woken, one who is awake reminded, and one who has looked is left alone. */
+static void
+test_reminders(uv_loop_t *uv)
+{
+	struct mailbox *mailbox = &reader.mailbox;
+	struct letters	one = one_note();
+
+	uv_ref((uv_handle_t *) &mailbox->wake);
+	atomic_store(&mailbox->looked_at, 0);
+	CHECK(!mailbox_leave(mailbox, &one) && woken(uv) == 1);
+	/* As if he looked all the time. */
+	atomic_store(&mailbox->looked_at, UINT64_MAX / 2);
+	one = one_note();
+	CHECK(mailbox_leave(mailbox, &one) && woken(uv) == 0);
+	mailbox_remind(mailbox);
+	CHECK(woken(uv) == 1);
+	atomic_store(&mailbox->looked_at, UINT64_MAX / 2);
+	one = one_note();
+	CHECK(mailbox_leave(mailbox, &one));
+	mailbox_look(mailbox);
+	mailbox_remind(mailbox);
+	CHECK(woken(uv) == 0);
+	atomic_store(&mailbox->looked_at, UINT64_MAX / 2);
+	one = one_note();
+	mailbox_post(mailbox, &one);
+	CHECK(woken(uv) == 1);
+	uv_unref((uv_handle_t *) &mailbox->wake);
+}
+
 static void
 test_mailbox(void)
 {
@@ -101,6 +151,8 @@ test_mailbox(void)
 	for (unsigned i = 0; i < WRITERS; i++)
 		uv_thread_join(&threads[i]);
 	CHECK(reader.wrong == 0);
+
+	test_reminders(&uv);
 
 	/* What comes too late is freed. */
 	last = calloc(1, sizeof(*last));
