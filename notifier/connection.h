@@ -77,6 +77,7 @@ struct connection
 
 	struct rate			rates[RATE_COUNT]; /* what of its own rates is used */
 	struct rate			refusals;		   /* how often it asked for more lately */
+	uint64_t			rests_until;	   /* loop time at which it is read again */
 	uint32_t			malformed;		   /* more counters */
 	uint32_t			refused;		   /* because of a limit */
 	unsigned			limits_logged;	   /* bits: limits whose refusal is in the log */

@@ -19,7 +19,8 @@
 #define TICK_MS			 250
 #define DRAIN_STEP_MS	 50
 #define STOP_PATIENCE_MS 5000
-#define REST_MS			 250
+#define REST_MS			 25
+#define REST_STEP_MS	 5
 #define GATHER_NS		 1000000
 #define GATHER_MOST_NS	 16000000
 
@@ -305,19 +306,30 @@ static void
 on_rested(uv_timer_t *timer)
 {
 	struct loop		 *loop = timer->data;
-	struct list_link *link;
+	struct list_link *next;
 
-	while ((link = list_pop(&loop->resting)) != NULL)
-		connection_wake(list_holder(link, struct connection, resting));
+	for (struct list_link *link = loop->resting; link != NULL; link = next)
+	{
+		struct connection *connection = list_holder(link, struct connection, resting);
+
+		next = link->next;
+		if (connection->rests_until > uv_now(&loop->uv))
+			continue;
+		list_remove(link);
+		connection_wake(connection);
+	}
+	if (loop->resting == NULL)
+		uv_timer_stop(timer);
 }
 
-/* All rest until the first one has. */
+/* Each for itself, and not for long: all at once they would have much to say. */
 void
 loop_rest(struct loop *loop, struct connection *connection)
 {
 	list_add(&loop->resting, &connection->resting);
+	connection->rests_until = uv_now(&loop->uv) + REST_MS;
 	if (!loop->ended && !uv_is_active((uv_handle_t *) &loop->rest))
-		uv_timer_start(&loop->rest, on_rested, REST_MS, 0);
+		uv_timer_start(&loop->rest, on_rested, REST_STEP_MS, REST_STEP_MS);
 }
 
 static void

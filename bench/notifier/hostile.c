@@ -6,9 +6,9 @@
  *
  * "attack" floods over the limits of messages and of joins, connects and goes
  * away, and sends what is no message or no frame; "slow" joins topics of the load,
- * and one where much is said, and reads nothing of it.  Whoever is thrown out comes back.  All
- * of it is paced, so that the server has more to do than the clients.  It goes on
- * until it is killed.
+ * and one where much is said, and reads nothing of it.  Whoever is thrown out comes
+ * back.  All of it is paced, each at its own moment, so that the server has more to
+ * do than the clients.  It goes on until it is killed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -287,7 +287,12 @@ make_attackers(enum role first, enum role last, unsigned *count)
 		{
 			struct attacker *attacker = &attackers[(*count)++];
 
-			*attacker = (struct attacker){.fd = -1, .role = role, .number = i};
+			*attacker = (struct attacker){
+				.fd = -1,
+				.role = role,
+				.number = i,
+				.due = now_us() + crowd[role].pause_us * i / crowd[role].count,
+			};
 			snprintf(attacker->topic, sizeof(attacker->topic), "h-%u", i);
 		}
 	}
