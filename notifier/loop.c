@@ -127,6 +127,32 @@ loop_before_input(struct loop *loop)
 	mailbox_look(&loop->parcels);
 }
 
+static void
+flush_hub(struct loop *loop)
+{
+	uv_timer_stop(&loop->flush);
+	hub_flush(&loop->hub);
+}
+
+static void
+on_flush(uv_timer_t *timer)
+{
+	flush_hub(timer->data);
+}
+
+/*
+ * What happens in the rest of this turn is told with it, before anything that is
+ * an answer leaves; what happens while that is sent, in the next one.
+ */
+static void
+on_hub_changed(void *owner)
+{
+	struct loop *loop = owner;
+
+	if (!loop->ended)
+		uv_timer_start(&loop->flush, on_flush, 0, 0);
+}
+
 /*
  * Before the loop waits: what gathered for another loop leaves together, and what
  * gathered for a connection in one write.
@@ -141,6 +167,8 @@ on_sending(uv_prepare_t *prepare)
 		gather(loop);
 	loop->reading = NULL;
 	loop->looked = false;
+	if (uv_is_active((uv_handle_t *) &loop->flush))
+		flush_hub(loop);
 	post_letters(loop);
 	while ((link = list_pop(&loop->unsent)) != NULL)
 		connection_flush(list_holder(link, struct connection, unsent));
@@ -330,24 +358,6 @@ loop_rest(struct loop *loop, struct connection *connection)
 	connection->rests_until = uv_now(&loop->uv) + REST_MS;
 	if (!loop->ended && !uv_is_active((uv_handle_t *) &loop->rest))
 		uv_timer_start(&loop->rest, on_rested, REST_STEP_MS, REST_STEP_MS);
-}
-
-static void
-on_flush(uv_timer_t *timer)
-{
-	struct loop *loop = timer->data;
-
-	hub_flush(&loop->hub);
-}
-
-/* What happens in the rest of this turn is told with it. */
-static void
-on_hub_changed(void *owner)
-{
-	struct loop *loop = owner;
-
-	if (!loop->ended)
-		uv_timer_start(&loop->flush, on_flush, 0, 0);
 }
 
 static void
