@@ -35,7 +35,10 @@ export async function startWire(url) {
       wire.said.find(({ message }) => message.plugindata?.data.videoroom === 'joined')?.message.sender),
 
     // What VideoRoom says of itself.
-    event: async (data) => wire.tell({ janus: 'event', sender: await wire.publisher(), plugindata: { data } }),
+    async event(data) {
+      const sender = await wire.publisher()
+      wire.tell({ janus: 'event', sender, plugindata: { data } })
+    },
   }
   server.on('connection', (page, { headers }) => {
     const janus = new WebSocket(url, headers['sec-websocket-protocol'])
