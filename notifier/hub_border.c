@@ -87,11 +87,13 @@ static void
 post(const struct hub_border *border, struct parcel *parcel)
 {
 	const unsigned count = parcel->letter_count;
+	/* Somebody waits to be told who is there. */
+	const bool urgent = parcel->kind != PARCEL_BROADCAST;
 
 	for (unsigned i = 0; i < count; i++)
 	{
 		parcel->letters[i].letter.open = open_letter;
-		border->post(border->owner, parcel->letters[i].loop, &parcel->letters[i].letter);
+		border->post(border->owner, parcel->letters[i].loop, &parcel->letters[i].letter, urgent);
 	}
 }
 

@@ -18,11 +18,11 @@
 
 struct hub_border
 {
-	struct registry *registry;										 /* shared by all */
-	unsigned		 loop;											 /* which one this is */
-	void (*post)(void *owner, unsigned loop, struct letter *letter); /* to
+	struct registry *registry;													  /* shared by all */
+	unsigned		 loop;														  /* which one this is */
+	void (*post)(void *owner, unsigned loop, struct letter *letter, bool urgent); /* to
 																	  * be opened in that loop */
-	void *owner;													 /* its first argument */
+	void *owner;																  /* its first argument */
 };
 
 /* The room has its first member, or has lost its last. */

@@ -83,9 +83,12 @@ post_letters(struct loop *loop)
 	for (unsigned to = 0; to < loop->loops->count; to++)
 	{
 		mailbox_post(&loop->loops->all[to]->mailbox, &loop->outgoing[to]);
-		if (mailbox_leave(&loop->loops->all[to]->parcels, &loop->leaving[to]))
+		if (loop->urgent & (uint64_t) 1 << to)
+			mailbox_post(&loop->loops->all[to]->parcels, &loop->leaving[to]);
+		else if (mailbox_leave(&loop->loops->all[to]->parcels, &loop->leaving[to]))
 			loop->unreminded |= (uint64_t) 1 << to;
 	}
+	loop->urgent = 0;
 	if (loop->unreminded == 0)
 		return;
 	if (loop->ended)
@@ -111,10 +114,12 @@ loop_post(struct loop *loop, unsigned to, struct letter *letter)
 }
 
 static void
-post_for_hub(void *owner, unsigned to, struct letter *letter)
+post_for_hub(void *owner, unsigned to, struct letter *letter, bool urgent)
 {
 	struct loop *loop = owner;
 
+	if (urgent)
+		loop->urgent |= (uint64_t) 1 << to;
 	gather_letter(loop, &loop->leaving[to], letter);
 }
 

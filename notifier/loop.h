@@ -45,6 +45,7 @@ struct loop
 													 * until we have input, but not for long */
 	struct letters				leaving[LOOPS_MAX];	 /* and what ours writes to them */
 	bool						looked;				 /* in this turn, for parcels */
+	uint64_t					urgent;				 /* bits: loops that are to be woken */
 	uint64_t					unreminded;			 /* bits: loops that were written to and not woken */
 	uv_timer_t					remind;				 /* when they are to be */
 	uv_timer_t					tick;				 /* for all that is not worth a timer */

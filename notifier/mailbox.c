@@ -81,7 +81,7 @@ looked_just_now(const struct mailbox *mailbox)
 	return uv_hrtime() < atomic_load(&mailbox->looked_at) + MAILBOX_PATIENCE_MS * (uint64_t) 1000000;
 }
 
-/* Whoever finds it empty sees to it that the reader looks; the others rely on him. */
+/* Was it empty before? */
 static bool
 add(struct mailbox *mailbox, struct letters *letters)
 {
@@ -98,10 +98,13 @@ add(struct mailbox *mailbox, struct letters *letters)
 void
 mailbox_post(struct mailbox *mailbox, struct letters *letters)
 {
-	if (add(mailbox, letters))
-		uv_async_send(&mailbox->wake);
+	if (letters->first == NULL)
+		return;
+	add(mailbox, letters);
+	uv_async_send(&mailbox->wake);
 }
 
+/* Whoever finds it empty sees to it that the reader looks; the others rely on him. */
 bool
 mailbox_leave(struct mailbox *mailbox, struct letters *letters)
 {

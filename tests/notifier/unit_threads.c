@@ -197,10 +197,11 @@ on_present(struct hub_member *member)
 }
 
 static void
-post(void *owner, unsigned to, struct letter *letter)
+post(void *owner, unsigned to, struct letter *letter, bool urgent)
 {
 	const struct side *side = owner;
 
+	(void) urgent;
 	letters_add(&sides[to].from[side->index], letter);
 }
 
