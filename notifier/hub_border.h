@@ -18,11 +18,12 @@
 
 struct hub_border
 {
-	struct registry *registry;													  /* shared by all */
-	unsigned		 loop;														  /* which one this is */
-	void (*post)(void *owner, unsigned loop, struct letter *letter, bool urgent); /* to
-																	  * be opened in that loop */
-	void *owner;																  /* its first argument */
+	struct registry *registry; /* shared by all */
+	unsigned		 loop;	   /* which one this is */
+
+	/* Have it opened in that loop; urgent: wake it. */
+	void (*post)(void *owner, unsigned loop, struct letter *letter, bool urgent);
+	void *owner; /* its first argument */
 };
 
 /* The room has its first member, or has lost its last. */
