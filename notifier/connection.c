@@ -107,16 +107,13 @@ log_closed(const struct connection *connection)
 void
 connection_free(struct connection *connection)
 {
-	struct limiter_totals *totals = connection->loop->limiter.totals;
-
 	log_closed(connection);
 	metrics_count_close(&connection->loop->metrics, connection->close_code);
 	/* Nothing can be sent any more. */
 	connection->state = CONNECTION_CLOSING;
 	channel_free_all(connection);
-	tally_leave(&totals->addresses, connection->address);
-	tally_leave(&totals->subjects, connection->subject);
-	limiter_leave(&connection->loop->limiter);
+	limiter_leave(&connection->loop->limiter, connection->place);
+	tally_leave(&connection->loop->limiter.totals->subjects, connection->subject);
 	hash_map_free(&connection->channels);
 	queue_clear(connection);
 	list_remove(&connection->unsent);

@@ -85,7 +85,7 @@ struct connection
 	const char		   *close_reason;	   /* why, if we close; a literal */
 	uint64_t			close_deadline;	   /* loop time at which patience ends */
 	struct connection  *previous;		   /* in the loop's list */
-	struct tally	   *address;		   /* the others of its address */
+	struct tally	   *place;			   /* among the connections, with others of its address */
 	struct tally	   *subject;		   /* the others of its subject; NULL: no one's */
 	struct shared_text *apikey;			   /* from the URL or a header; NULL: none */
 	uint64_t			id;				   /* for the log; never used twice */

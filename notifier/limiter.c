@@ -176,26 +176,6 @@ limiter_may_tell(struct limiter *limiter, struct rate own[RATE_COUNT],
 	return true;
 }
 
-bool
-limiter_enter(struct limiter *limiter)
-{
-	const uint64_t most = limiter->limits.connections;
-	uint64_t	   count = atomic_load(&limiter->totals->connections);
-
-	do
-	{
-		if (most != 0 && count >= most)
-			return false;
-	} while (!atomic_compare_exchange_weak(&limiter->totals->connections, &count, count + 1));
-	return true;
-}
-
-void
-limiter_leave(struct limiter *limiter)
-{
-	atomic_fetch_sub(&limiter->totals->connections, 1);
-}
-
 static struct tally *
 find_tally(const struct tallies *tallies, struct slice name)
 {
@@ -252,4 +232,45 @@ tally_leave(struct tallies *tallies, struct tally *tally)
 		free(tally);
 	}
 	uv_mutex_unlock(&tallies->lock);
+}
+
+static bool
+count_one(struct limiter *limiter)
+{
+	const uint64_t most = limiter->limits.connections;
+	uint64_t	   count = atomic_load(&limiter->totals->connections);
+
+	do
+	{
+		if (most != 0 && count >= most)
+			return false;
+	} while (!atomic_compare_exchange_weak(&limiter->totals->connections, &count, count + 1));
+	return true;
+}
+
+struct tally *
+limiter_enter(struct limiter *limiter, struct slice address)
+{
+	struct limiter_totals *totals = limiter->totals;
+	struct tally		  *place;
+
+	if (!count_one(limiter))
+	{
+		limiter->refused[LIMIT_CONNECTIONS]++;
+		return NULL;
+	}
+	place = tally_enter(&totals->addresses, address, limiter->limits.address_connections);
+	if (place == NULL)
+	{
+		atomic_fetch_sub(&totals->connections, 1);
+		limiter->refused[LIMIT_ADDRESS]++;
+	}
+	return place;
+}
+
+void
+limiter_leave(struct limiter *limiter, struct tally *place)
+{
+	tally_leave(&limiter->totals->addresses, place);
+	atomic_fetch_sub(&limiter->totals->connections, 1);
 }

@@ -119,8 +119,11 @@ bool limiter_budget(struct limiter *limiter, enum rate_kind kind, uint64_t now,
 struct tally *tally_enter(struct tallies *tallies, struct slice name, uint64_t most);
 void		  tally_leave(struct tallies *tallies, struct tally *tally);
 
-/* One more connection; false if there are as many as there may be. */
-bool limiter_enter(struct limiter *limiter);
-void limiter_leave(struct limiter *limiter);
+/*
+ * One more connection, from this address; NULL, and counted, if there are as many as
+ * there may be in all or from there.  It gives its place back when it leaves.
+ */
+struct tally *limiter_enter(struct limiter *limiter, struct slice address);
+void		  limiter_leave(struct limiter *limiter, struct tally *place);
 
 #endif

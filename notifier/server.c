@@ -204,35 +204,21 @@ address_of(struct lws *wsi, struct sockaddr_in6 *address)
 static bool
 take_place(struct lws *wsi)
 {
-	struct limiter	   *limiter = &server_loop(wsi)->limiter;
 	struct sockaddr_in6 address;
-	struct tally	   *tally;
+	struct tally	   *place = limiter_enter(&server_loop(wsi)->limiter, address_of(wsi, &address));
 
-	if (!limiter_enter(limiter))
-	{
-		limiter->refused[LIMIT_CONNECTIONS]++;
-		return false;
-	}
-	tally = tally_enter(&limiter->totals->addresses, address_of(wsi, &address),
-						limiter->limits.address_connections);
-	if (tally == NULL)
-	{
-		limiter_leave(limiter);
-		limiter->refused[LIMIT_ADDRESS]++;
-		return false;
-	}
-	lws_set_opaque_user_data(wsi, tally);
-	return true;
+	lws_set_opaque_user_data(wsi, place);
+	return place != NULL;
 }
 
 /* Whoever asked for it has it from now on. */
 static struct tally *
 use_place(struct lws *wsi)
 {
-	struct tally *tally = lws_get_opaque_user_data(wsi);
+	struct tally *place = lws_get_opaque_user_data(wsi);
 
 	lws_set_opaque_user_data(wsi, NULL);
-	return tally;
+	return place;
 }
 
 /* Decide before anything is upgraded.  Zero: go on. */
@@ -302,7 +288,7 @@ handle_established(struct lws *wsi, struct session_data *data)
 		return -1;
 	connection = connection_new(server_loop(wsi), wsi, version);
 	connection->apikey = read_api_key(wsi);
-	connection->address = use_place(wsi);
+	connection->place = use_place(wsi);
 	data->connection = connection;
 	log_opened(wsi, connection);
 	return 0;
@@ -423,11 +409,9 @@ handle_destroyed(struct lws *wsi)
 	struct tally *place = use_place(wsi);
 
 	atomic_fetch_sub(&loop->sockets, 1);
-	if (place == NULL)
-		return 0;
 	/* It failed on the way. */
-	tally_leave(&loop->limiter.totals->addresses, place);
-	limiter_leave(&loop->limiter);
+	if (place != NULL)
+		limiter_leave(&loop->limiter, place);
 	return 0;
 }
 

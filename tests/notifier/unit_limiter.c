@@ -108,14 +108,20 @@ test_totals(void)
 	struct limiter_totals totals;
 	struct limiter		  here;
 	struct limiter		  there;
+	struct tally		 *place;
 
 	limiter_totals_init(&totals, &key);
 	limiter_init(&here, &limits, &totals);
 	limiter_init(&there, &limits, &totals);
-	CHECK(limiter_enter(&here) && limiter_enter(&there));
-	CHECK(!limiter_enter(&here) && !limiter_enter(&there));
-	limiter_leave(&there);
-	CHECK(limiter_enter(&here) && !limiter_enter(&there));
+	place = limiter_enter(&here, SLICE("a"));
+	CHECK(place != NULL && limiter_enter(&there, SLICE("b")) != NULL);
+	CHECK(limiter_enter(&here, SLICE("a")) == NULL && limiter_enter(&there, SLICE("a")) == NULL);
+	limiter_leave(&there, place);
+	place = limiter_enter(&here, SLICE("b"));
+	CHECK(place != NULL && limiter_enter(&there, SLICE("b")) == NULL);
+	CHECK(here.refused[LIMIT_CONNECTIONS] == 1 && there.refused[LIMIT_CONNECTIONS] == 2);
+	limiter_leave(&here, place);
+	limiter_leave(&there, place);
 	CHECK(take(&here, NULL, 6, 1000) == 6);
 	CHECK(take(&there, NULL, 6, 1000) == 4);
 	limiter_totals_free(&totals);
