@@ -39,8 +39,13 @@ test('the second may come at any time, also at the very same', async () => {
 
 test('a page that is loaded anew is where it was, and its old self is gone', async () => {
   const { call, pages: [ada, ben] } = await demo.call()
+  await ben.evaluate(() => {
+    window.most = 0
+    session.addEventListener('participant', () => { most = Math.max(most, session.participants.length) })
+  })
   await ada.reload()
   await seeEachOther([ada, ben])
+  assert.equal(await ben.evaluate(() => most), 1, 'she was never there twice')
   assert.deepEqual(await ben.evaluate(() => session.participants.map(({ participantId }) => participantId)), ['Ada'])
 
   await Promise.all([ada.reload(), ben.reload()])
