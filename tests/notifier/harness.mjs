@@ -26,6 +26,7 @@ const { Socket: PhoenixSocket, Presence: PhoenixPresence } = require('phoenix')
 const here = path.dirname(fileURLToPath(import.meta.url))
 export const root = path.resolve(here, '../..')
 export const binary = process.env.HARTHIO_NOTIFIER ?? path.join(root, 'notifier/harthio-notifier')
+export const underValgrind = path.basename(binary) === 'memcheck'
 
 process.setMaxListeners(0)
 

@@ -123,7 +123,7 @@ test('what cannot be is refused with its own exit code', () => {
   }
 })
 
-test('a flag beats the environment, secrets come from files, and are not to be seen', async () => {
+test('a flag beats the environment, and secrets come from files', async () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'harthio-'))
   const file = path.join(directory, 'secret')
   const secret = 'from-a-file-from-a-file-from-a-file'
@@ -135,12 +135,17 @@ test('a flag beats the environment, secrets come from files, and are not to be s
     assert.equal((await client.join('realtime:x')).status, 'ok')
     client.close()
     await fromFile.stop()
-
-    const given = await h.Notifier.start({ args: [`--jwt-secret=${secret}`, '--listen', '[::1]:0'] })
-    const line = readFileSync(`/proc/${given.process.pid}/cmdline`, 'utf8')
-    assert.ok(line.includes('--jwt-secret') && !line.includes(secret))
-    await given.stop()
   } finally {
     rmSync(directory, { recursive: true })
   }
+})
+
+test('a secret among the arguments is not to be seen', {
+  skip: h.underValgrind && 'it is valgrind whose arguments are to be seen',
+}, async () => {
+  const secret = 'an-argument-an-argument-an-argument'
+  const given = await h.Notifier.start({ args: [`--jwt-secret=${secret}`, '--listen', '[::1]:0'] })
+  const line = readFileSync(`/proc/${given.process.pid}/cmdline`, 'utf8')
+  assert.ok(line.includes('--jwt-secret') && !line.includes(secret))
+  await given.stop()
 })
