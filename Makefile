@@ -13,6 +13,7 @@ OBJS = \
 	extension/activity.o \
 	extension/arguments.o \
 	extension/assignment.o \
+	extension/change.o \
 	extension/change_ring.o \
 	extension/device.o \
 	extension/evacuation.o \
@@ -41,6 +42,7 @@ OBJS = \
 	extension/quality_store.o \
 	extension/quality_summary.o \
 	extension/retention.o \
+	extension/sightings.o \
 	extension/statement.o \
 	extension/row.o \
 	extension/row_insert.o \
@@ -62,7 +64,7 @@ SHLIB_LINK = -Wl,--version-script=extension/exports.map
 REGRESS = install claim outcome choice switch lifecycle identity authorize privileges errors scores transactions app guards policy views hostile_schema \
 	devices leases sweep evacuation operator quality quality_switch quality_summary realtime finish
 REGRESS_OPTS = --use-existing
-ISOLATION = settled claim_claim fail_fail claim_end claim_rollback repeatable_read \
+ISOLATION = settled claim_claim claim_unseen fail_fail claim_end claim_rollback repeatable_read \
 	join_expire join_retention leave_reload attach_lose evacuate_race provider_change quality_quality majority
 TAP_TESTS = 1
 PROVE_TESTS = tests/recovery/*.pl

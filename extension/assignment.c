@@ -32,6 +32,8 @@
 #include "provider.h"
 #include "row.h"
 #include "scope.h"
+#include "score.h"
+#include "sightings.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(harthio_claim_provider);
@@ -70,6 +72,23 @@ static Statement forget_statement = {
 	.argtypes = {TEXTOID},
 };
 
+void
+assignment_from_row(const char *session_id, TupleTableSlot *row, Assignment *assignment)
+{
+	bool isnull;
+
+	*assignment = (Assignment){
+		.session_id = session_id,
+		.epoch = DatumGetInt32(row_value(row, ASSIGNMENT_EPOCH, &isnull)),
+		.provider = row_text(row, ASSIGNMENT_PROVIDER),
+		.room = row_text(row, ASSIGNMENT_ROOM),
+		.reason = row_text(row, ASSIGNMENT_REASON),
+		.claimed_by = row_text(row, ASSIGNMENT_CLAIMED_BY),
+		.assigned_at = DatumGetTimestampTz(row_value(row, ASSIGNMENT_ASSIGNED_AT, &isnull)),
+		.scope = row_text(row, ASSIGNMENT_SCOPE),
+	};
+}
+
 /*
  * The newest assignment of a session as this transaction sees it, or as it is
  * committed now.
@@ -80,22 +99,11 @@ read_newest(const char *session_id, LOCKMODE lock, bool latest, Assignment *newe
 	Datum			key[] = {CStringGetTextDatum(session_id)};
 	RowScan			scan;
 	TupleTableSlot *row;
-	bool			isnull;
 
 	row_scan_begin(&scan, TABLE_ASSIGNMENT, lock, 1, key, latest);
 	row = row_scan_previous(&scan);
 	if (row != NULL)
-	{
-		newest->session_id = session_id;
-		newest->epoch = DatumGetInt32(row_value(row, ASSIGNMENT_EPOCH, &isnull));
-		newest->provider = row_text(row, ASSIGNMENT_PROVIDER);
-		newest->room = row_text(row, ASSIGNMENT_ROOM);
-		newest->reason = row_text(row, ASSIGNMENT_REASON);
-		newest->claimed_by = row_text(row, ASSIGNMENT_CLAIMED_BY);
-		newest->assigned_at = DatumGetTimestampTz(row_value(row, ASSIGNMENT_ASSIGNED_AT, &isnull));
-		newest->scope = row_text(row, ASSIGNMENT_SCOPE);
-		newest->is_new = false;
-	}
+		assignment_from_row(session_id, row, newest);
 	row_scan_end(&scan);
 	return row != NULL;
 }
@@ -180,7 +188,8 @@ note_move(const Assignment *next, const char *from, const Choice *to)
  * that epoch first.
  */
 static bool
-make_epoch(Assignment *next, const char *from, const Choice *choice, const char *reason, const char *by)
+make_epoch(Assignment *next, const char *from, const Choice *choice, const char *reason, const char *by,
+		   RowInsert insert)
 {
 	Relation table = row_open(TABLE_ASSIGNMENT, RowExclusiveLock);
 	Datum	 values[ASSIGNMENT_SCOPE] = {0};
@@ -202,14 +211,25 @@ make_epoch(Assignment *next, const char *from, const Choice *choice, const char 
 	values[ASSIGNMENT_GENERATION - 1] = Int32GetDatum(harthio_generation());
 	values[ASSIGNMENT_SCOPE - 1] = CStringGetTextDatum(next->scope);
 
-	next->is_new = row_insert_unseen(table, values, nulls, lengthof(values));
+	next->is_new = insert(table, values, nulls, lengthof(values));
 	row_close(table);
 	if (next->is_new)
 	{
 		note_move(next, from, choice);
-		change_session(next->session_id);
+		change_made_epoch(&(Epoch){*next, from});
 	}
 	return next->is_new;
+}
+
+/* False if there is no provider for it. */
+static bool
+choose_for(const char *session_id, Datum info, Assignment *result, Choice *choice)
+{
+	ProviderNeed need = {.session_id = session_id, .scope = scope_of_info(info)};
+
+	result->session_id = session_id;
+	result->scope = need.scope;
+	return provider_choose(&need, choice);
 }
 
 /*
@@ -218,16 +238,28 @@ make_epoch(Assignment *next, const char *from, const Choice *choice, const char 
 static bool
 open_session(const char *session_id, int epoch, const char *by, Datum info, Assignment *result)
 {
-	ProviderNeed need = {.session_id = session_id, .scope = scope_of_info(info)};
-	Choice		 choice;
+	Choice choice;
 
-	if (!provider_choose(&need, &choice))
+	if (!choose_for(session_id, info, result, &choice))
 		provider_none_usable();
-
-	result->session_id = session_id;
 	result->epoch = epoch;
-	result->scope = unconstify(char *, need.scope);
-	return make_epoch(result, NULL, &choice, epoch == 1 ? "claimed" : "reopened", by);
+	return make_epoch(result, NULL, &choice, epoch == 1 ? "claimed" : "reopened", by, row_insert_unseen);
+}
+
+/*
+ * Open a session that nobody has named before, without a look whether it is
+ * there.  False if it is, or if a look is better taken first.
+ */
+static bool
+open_unseen_session(const char *session_id, const char *by, Datum info, Assignment *result)
+{
+	Choice choice;
+
+	if (XactReadOnly || !sighting_is_first(score_hash(session_id)) ||
+		!choose_for(session_id, info, result, &choice))
+		return false;
+	result->epoch = 1;
+	return make_epoch(result, NULL, &choice, "claimed", by, row_insert_alone);
 }
 
 static bool
@@ -284,6 +316,19 @@ claim(const char *session_id, const char *participant_id, Datum info, bool exist
 	}
 }
 
+/* Who is in the session already, after a reload or in a second tab, writes nothing. */
+static void
+join(const char *session_id, const char *participant_id, const Device *device, Datum info, Assignment *result)
+{
+	bool exists = read_current(session_id, RowExclusiveLock, result);
+
+	if (exists && result->provider != NULL &&
+		participant_has_joined(session_id, participant_id, device, info))
+		return;
+	claim(session_id, participant_id, info, exists, result);
+	participant_join(session_id, participant_id, device, info, result->is_new && result->epoch == 1);
+}
+
 Datum
 harthio_claim_provider(PG_FUNCTION_ARGS)
 {
@@ -291,7 +336,6 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 	Identity   identity;
 	Datum	   info;
 	Device	   device;
-	bool	   exists;
 	Assignment result;
 	Datum	   answer;
 
@@ -304,15 +348,10 @@ harthio_claim_provider(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 
-	/* a reload, or a second tab: nothing to write */
-	exists = read_current(session_id, RowExclusiveLock, &result);
-	if (!exists || result.provider == NULL ||
-		!participant_has_joined(session_id, identity.participant_id, &device, info))
-	{
-		claim(session_id, identity.participant_id, info, exists, &result);
-		participant_join(session_id, identity.participant_id, &device, info, result.is_new && result.epoch == 1);
-	}
-
+	if (open_unseen_session(session_id, identity.participant_id, info, &result))
+		participant_join(session_id, identity.participant_id, &device, info, true);
+	else
+		join(session_id, identity.participant_id, &device, info, &result);
 	answer = assignment_result(fcinfo, &result);
 	SPI_finish();
 
@@ -343,7 +382,7 @@ switch_to(const Choice *choice, Assignment *current, const char *reason, const c
 	Assignment next = *current;
 
 	next.epoch++;
-	if (make_epoch(&next, current->provider, choice, reason, by))
+	if (make_epoch(&next, current->provider, choice, reason, by, row_insert_unseen))
 		*current = next;
 	else
 		assignment_require(current->session_id, current);
@@ -423,7 +462,7 @@ assignment_end(Assignment *current, const char *reason, const char *by)
 			break;
 		from = current->provider;
 		current->epoch++;
-	} while (!make_epoch(current, from, NULL, reason, by));
+	} while (!make_epoch(current, from, NULL, reason, by, row_insert_unseen));
 	participant_leave_all(current->session_id);
 }
 

@@ -19,6 +19,7 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
@@ -30,14 +31,17 @@ typedef struct Assignment
 {
 	const char *session_id;
 	int			epoch;
-	char	   *provider;	/* NULL: the session has ended */
-	char	   *room;		/* where to go there; NULL when ended */
-	char	   *reason;		/* why this epoch was made */
-	char	   *claimed_by; /* the participant who caused it */
+	const char *provider;	/* NULL: the session has ended */
+	const char *room;		/* where to go there; NULL when ended */
+	const char *reason;		/* why this epoch was made */
+	const char *claimed_by; /* the participant who caused it */
 	TimestampTz assigned_at;
-	char	   *scope;	/* kind of network, see scope.h */
+	const char *scope;	/* kind of network, see scope.h */
 	bool		is_new; /* made by this very call */
 } Assignment;
+
+/* As a row of the table has it, copied. */
+extern void assignment_from_row(const char *session_id, TupleTableSlot *row, Assignment *assignment);
 
 /*
  * The session's newest assignment.  False if there is no such session; 40001

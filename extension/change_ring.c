@@ -5,10 +5,10 @@
  *
  * Claims do not NOTIFY themselves: NOTIFY takes a lock that is one for the
  * whole cluster and holds it through the commit's flush.  Instead a committed
- * transaction leaves the ids of its sessions in a ring in shared memory, and
- * the publisher takes them from there.  The ring carries ids, not contents:
- * the publisher reads what is committed, so the order in which two
- * transactions reach the ring does not matter.
+ * transaction leaves its changes in a ring in shared memory, and the publisher
+ * takes them from there.  Two transactions may reach the ring in another order
+ * than they committed in: states are told with their order in them, and where
+ * the ring has no contents the publisher reads what is committed.
  *
  * The commit callback runs after the commit is durable and must not fail.
  * What it needs is allocated before, and a full ring sets a flag upon which
@@ -35,15 +35,15 @@
 typedef struct ChangeRing
 {
 	LWLock		   *lock;						/* in the main tranche array, never changes */
-	int				size;						/* entries in ids, never changes */
+	int				size;						/* entries in changes, never changes */
 	Latch		   *publisher;					/* its process latch (shared memory), or NULL */
 	bool			publisher_awake;			/* it will look again before it sleeps */
-	bool			overflowed;					/* ids were left out since the last drain */
+	bool			overflowed;					/* changes were left out since the last drain */
 	bool			messages;					/* realtime.messages has new rows since then */
 	int				publisher_pid;				/* 0: none */
 	uint64			overflows;					/* times that it was full */
 	uint64			batches;					/* notified */
-	int				last_batch;					/* ids in it */
+	int				last_batch;					/* changes in it */
 	int				largest_batch;				/* likewise */
 	TimestampTz		draining_since;				/* oldest of the batch under way, or DT_NOBEGIN */
 	TimestampTz		waiting_since;				/* oldest of those still here, or DT_NOBEGIN */
@@ -51,14 +51,14 @@ typedef struct ChangeRing
 	int64			last_lag_us;				/* of the last batch */
 	uint64			head;						/* next to be taken */
 	uint64			tail;						/* next to be filled; tail - head <= size */
-	SessionIdBuffer ids[FLEXIBLE_ARRAY_MEMBER]; /* entry n is at n % size */
+	Change			changes[FLEXIBLE_ARRAY_MEMBER]; /* entry n is at n % size */
 } ChangeRing;
 
 /* A session that the current transaction changed. */
 typedef struct PendingSession
 {
 	SubTransactionId subid; /* who noted it */
-	SessionIdBuffer	 id;
+	Change			 change;
 } PendingSession;
 
 /* What the current transaction learnt of a provider. */
@@ -89,8 +89,8 @@ static ChangeRing *ring = NULL;
 Size
 change_ring_shmem_size(void)
 {
-	return add_size(offsetof(ChangeRing, ids),
-					mul_size(harthio_ring_size, sizeof(SessionIdBuffer)));
+	return add_size(offsetof(ChangeRing, changes),
+					mul_size(harthio_ring_size, sizeof(Change)));
 }
 
 void
@@ -101,7 +101,7 @@ change_ring_shmem_init(LWLock *lock)
 	ring = ShmemInitStruct("harthio change ring", change_ring_shmem_size(), &found);
 	if (!found)
 	{
-		MemSet(ring, 0, offsetof(ChangeRing, ids));
+		MemSet(ring, 0, offsetof(ChangeRing, changes));
 		ring->lock = lock;
 		ring->size = harthio_ring_size;
 		ring->draining_since = DT_NOBEGIN;
@@ -135,8 +135,9 @@ grow(void *array, int *room, int used, Size element)
 	return array;
 }
 
-void
-change_session(const char *session_id)
+/* One more note of a session, or NULL: everybody is to be told of all. */
+static Change *
+note_session(void)
 {
 	PendingSession *note;
 
@@ -144,14 +145,32 @@ change_session(const char *session_id)
 	if (pending.nsessions >= ring->size)
 	{
 		pending.all_sessions = true;
-		return;
+		return NULL;
 	}
 
 	pending.sessions = grow(pending.sessions, &pending.session_room,
 							pending.nsessions, sizeof(PendingSession));
 	note = &pending.sessions[pending.nsessions++];
 	note->subid = GetCurrentSubTransactionId();
-	strlcpy(note->id, session_id, sizeof(note->id));
+	return &note->change;
+}
+
+void
+change_session(const char *session_id)
+{
+	Change *change = note_session();
+
+	if (change != NULL)
+		change_pack_session(change, session_id);
+}
+
+void
+change_made_epoch(const Epoch *epoch)
+{
+	Change *change = note_session();
+
+	if (change != NULL)
+		change_pack_epoch(change, epoch);
 }
 
 /*
@@ -210,9 +229,7 @@ ring_push_pending(void)
 			ring_overflow();
 			break;
 		}
-		memcpy(ring->ids[ring->tail % ring->size], pending.sessions[i].id,
-			   sizeof(SessionIdBuffer));
-		ring->tail++;
+		ring->changes[ring->tail++ % ring->size] = pending.sessions[i].change;
 	}
 	if (pending.all_sessions)
 		ring_overflow();
@@ -322,22 +339,18 @@ change_ring_attach_publisher(void)
 }
 
 /*
- * Take up to max ids out of the ring and say whether some were left out of it,
+ * Take up to max changes out of the ring and say whether some were left out of it,
  * and whether messages were sent, since the last call.  After a call that finds
  * nothing, and only then, what comes into the ring sets the publisher's latch.
  */
 int
-change_ring_drain(SessionIdBuffer *ids, int max, bool *messages, bool *overflowed)
+change_ring_drain(Change *changes, int max, bool *messages, bool *overflowed)
 {
 	int count = 0;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	while (count < max && ring->head < ring->tail)
-	{
-		memcpy(ids[count++], ring->ids[ring->head % ring->size],
-			   sizeof(SessionIdBuffer));
-		ring->head++;
-	}
+		changes[count++] = ring->changes[ring->head++ % ring->size];
 	*overflowed = ring->overflowed;
 	ring->overflowed = false;
 	*messages = ring->messages;

@@ -4,8 +4,8 @@
  *	  From a transaction that changed something to those who must know.
  *
  * A transaction notes what it changed; at commit the notes take effect:
- * sessions go into a ring in shared memory for the publisher, what was learnt
- * of providers moves their scores.  Rolled back, they are forgotten, savepoints included.
+ * changes of sessions go into a ring in shared memory for the publisher, what
+ * was learnt of providers moves their scores.  Rolled back, they are forgotten, savepoints included.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,30 +15,29 @@
 #include "storage/lwlock.h"
 #include "utils/timestamp.h"
 
-#include "harthio.h"
+#include "change.h"
 #include "score.h"
-
-typedef char SessionIdBuffer[SESSION_ID_MAX + 1];
 
 /* Notes of the current transaction. */
 extern void change_session(const char *session_id);
+extern void change_made_epoch(const Epoch *epoch);
 extern void change_message(void); /* it inserted into realtime.messages */
 extern void change_score(const ScoreNote *note);
 
 /* The publisher's side: only one process may call these. */
 extern void change_ring_attach_publisher(void);
-extern int	change_ring_drain(SessionIdBuffer *ids, int max, bool *messages, bool *overflowed);
+extern int	change_ring_drain(Change *changes, int max, bool *messages, bool *overflowed);
 extern void change_ring_published(void); /* what was drained last has been notified */
 
 /* What has happened since the server started. */
 typedef struct RingActivity
 {
 	int			size;
-	int			depth;			   /* ids waiting */
-	uint64		changes;		   /* ids that came in */
+	int			depth;			   /* changes waiting */
+	uint64		changes;		   /* that came in */
 	uint64		overflows;		   /* times that it was full */
 	int			publisher_pid;	   /* 0: none */
-	TimestampTz waiting_since;	   /* the oldest id, notified or not; DT_NOBEGIN: none */
+	TimestampTz waiting_since;	   /* the oldest change, notified or not; DT_NOBEGIN: none */
 	uint64		batches;		   /* notified */
 	int			last_batch;		   /* ids in it */
 	int			largest_batch;	   /* likewise */

@@ -28,6 +28,7 @@
 #include "quality_notes.h"
 #include "quality_slots.h"
 #include "score.h"
+#include "sightings.h"
 #include "sweeper.h"
 
 PG_MODULE_MAGIC;
@@ -183,6 +184,7 @@ shmem_request(void)
 
 	RequestAddinShmemSpace(change_ring_shmem_size());
 	RequestAddinShmemSpace(score_shmem_size());
+	RequestAddinShmemSpace(sightings_shmem_size());
 	RequestAddinShmemSpace(sweeper_shmem_size());
 	RequestAddinShmemSpace(quality_slots_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, LOCK_COUNT);
@@ -200,6 +202,7 @@ shmem_startup(void)
 	locks = GetNamedLWLockTranche(TRANCHE);
 	change_ring_shmem_init(&locks[LOCK_CHANGE_RING].lock);
 	score_shmem_init(&locks[LOCK_SCORES].lock);
+	sightings_shmem_init();
 	sweeper_shmem_init();
 	quality_slots_shmem_init(&locks[LOCK_QUALITY].lock);
 	LWLockRelease(AddinShmemInitLock);

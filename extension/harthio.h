@@ -34,6 +34,8 @@
 #define INCARNATION_MAX	   INT64CONST(9007199254740991) /* what a browser can count to */
 #define JSON_ARGUMENT_MAX  8192							/* info and detail, as stored */
 
+typedef char SessionIdBuffer[SESSION_ID_MAX + 1];
+
 /* Settings: see define_settings() in harthio.c for their meaning. */
 extern char *harthio_database;
 extern char *harthio_authorize_function;

@@ -18,6 +18,7 @@
 #include "outcome.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -30,6 +31,8 @@
 #include "policy_guards.h"
 #include "provider.h"
 #include "row.h"
+#include "score.h"
+#include "sightings.h"
 #include "statement.h"
 
 PG_FUNCTION_INFO_V1(harthio_report_outcome);
@@ -82,7 +85,7 @@ provider_of_epoch(const Outcome *outcome)
  * False if its place is taken: the verdict's, or the participant's own.
  */
 static bool
-insert_at_place(const Outcome *outcome, const char *provider, bool counts, bool verdict)
+insert_at_place(const Outcome *outcome, const char *provider, bool counts, bool verdict, RowInsert insert)
 {
 	Relation table = row_open(TABLE_OUTCOME, RowExclusiveLock);
 	Datum	 values[OUTCOME_PLACE] = {0};
@@ -102,7 +105,7 @@ insert_at_place(const Outcome *outcome, const char *provider, bool counts, bool 
 	values[OUTCOME_REPORTED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[OUTCOME_PLACE - 1] = CStringGetTextDatum(verdict ? VERDICT_PLACE : outcome->participant_id);
 
-	inserted = row_insert_unseen(table, values, nulls, lengthof(values));
+	inserted = insert(table, values, nulls, lengthof(values));
 	row_close(table);
 	return inserted;
 }
@@ -152,6 +155,15 @@ read_reports(const Outcome *outcome)
 	return reports;
 }
 
+/* Probably the first of its session, epoch and kind, and surely the only one to be told so. */
+static bool
+is_first(const Outcome *outcome)
+{
+	uint64 report = (uint64) outcome->epoch * 2 + outcome->success;
+
+	return sighting_is_first(hash_combine64(score_hash(outcome->session_id), report));
+}
+
 /*
  * False if the participant has reported this before.  Agreed by a majority it
  * is the verdict, unless there is one.
@@ -159,14 +171,19 @@ read_reports(const Outcome *outcome)
 static bool
 insert_outcome(const Outcome *outcome, const char *provider, bool counts, bool agreed, bool *verdict)
 {
-	Reports reports = read_reports(outcome);
+	Reports reports;
 
+	*verdict = agreed;
+	if (is_first(outcome) && insert_at_place(outcome, provider, counts, agreed, row_insert_alone))
+		return true;
+
+	reports = read_reports(outcome);
 	*verdict = false;
 	if (reports.mine)
 		return false;
 	if (agreed && !reports.decided)
 	{
-		*verdict = insert_at_place(outcome, provider, counts, true);
+		*verdict = insert_at_place(outcome, provider, counts, true, row_insert_unseen);
 		if (*verdict)
 			return true;
 
@@ -174,7 +191,7 @@ insert_outcome(const Outcome *outcome, const char *provider, bool counts, bool a
 		if (read_reports(outcome).mine)
 			return false;
 	}
-	return insert_at_place(outcome, provider, counts, false);
+	return insert_at_place(outcome, provider, counts, false, row_insert_unseen);
 }
 
 /*

@@ -3,9 +3,9 @@
  * publisher.c
  *	  The background worker that tells the world what changed.
  *
- * It takes session ids from the change ring, reads the committed state of
- * each, and NOTIFYs the states on one channel, a batch in a transaction.  It
- * is the only one to notify, so states leave in one serial order.  Once a
+ * It takes the changes of sessions from the change ring and NOTIFYs the state
+ * after each on one channel, a batch in a transaction.  It is the only one to
+ * notify, so states leave in one serial order.  Once a
  * second it writes down the scores that moved.
  *
  * Notifications that can be lost (its own start, a full ring) are made good
@@ -44,12 +44,9 @@ publisher_register(void)
 	worker_register("harthio publisher", "harthio_publisher_main");
 }
 
-/*
- * Of a session that is in the batch twice the second state is the same as the
- * first, and NOTIFY drops such a double.
- */
+/* Of two states in a batch that are alike, NOTIFY drops one. */
 static void
-notify_states(SessionIdBuffer *ids, int count)
+notify_states(Change *changes, int count)
 {
 	StateReader	   reader;
 	StringInfoData json;
@@ -59,7 +56,7 @@ notify_states(SessionIdBuffer *ids, int count)
 	for (int i = 0; i < count; i++)
 	{
 		resetStringInfo(&json);
-		if (state_append(&reader, ids[i], &json))
+		if (state_append_change(&reader, &changes[i], &json))
 			Async_Notify(HARTHIO_CHANNEL, json.data);
 	}
 	state_end(&reader);
@@ -69,11 +66,11 @@ notify_states(SessionIdBuffer *ids, int count)
  * Tell of one batch.  Returns whether there was anything to tell.
  */
 static bool
-publish(SessionIdBuffer *ids, bool resync)
+publish(Change *changes, bool resync)
 {
 	bool messages;
 	bool overflowed;
-	int	 count = change_ring_drain(ids, BATCH_MAX, &messages, &overflowed);
+	int	 count = change_ring_drain(changes, BATCH_MAX, &messages, &overflowed);
 
 	if (count == 0 && !messages && !overflowed && !resync)
 		return false;
@@ -86,7 +83,7 @@ publish(SessionIdBuffer *ids, bool resync)
 
 	/* the extension may have been dropped since */
 	if (count > 0 && OidIsValid(row_table_oid(TABLE_ASSIGNMENT)))
-		notify_states(ids, count);
+		notify_states(changes, count);
 	worker_end();
 	worker_rest();
 	change_ring_published();
@@ -116,14 +113,14 @@ write_scores(void)
  * the next commit wakes it.
  */
 static void
-run(SessionIdBuffer *ids)
+run(Change *changes)
 {
 	TimestampTz written_at = GetCurrentTimestamp();
 	bool		resync = true;
 
 	for (; !ShutdownRequestPending; resync = false)
 	{
-		long timeout = publish(ids, resync) ? GATHER_MS : -1;
+		long timeout = publish(changes, resync) ? GATHER_MS : -1;
 
 		if (score_checkpoint_due())
 		{
@@ -149,7 +146,7 @@ run(SessionIdBuffer *ids)
 void
 harthio_publisher_main(Datum arg)
 {
-	SessionIdBuffer *ids;
+	Change *changes;
 
 	worker_connect(SignalHandlerForShutdownRequest);
 
@@ -157,10 +154,10 @@ harthio_publisher_main(Datum arg)
 	worker_set("synchronous_commit", "off");
 
 	/* lives as long as the worker */
-	ids = MemoryContextAlloc(TopMemoryContext, BATCH_MAX * sizeof(SessionIdBuffer));
+	changes = MemoryContextAlloc(TopMemoryContext, BATCH_MAX * sizeof(Change));
 
 	change_ring_attach_publisher();
-	run(ids);
+	run(changes);
 
 	proc_exit(1); /* not 0, which means: never start it again */
 }

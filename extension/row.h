@@ -125,6 +125,8 @@ extern void row_scan_seek(RowScan *scan, const Datum *values);
 extern char *row_text(TupleTableSlot *row, int column);
 extern Datum row_value(TupleTableSlot *row, int column, bool *isnull);
 
+typedef bool (*RowInsert)(Relation table, Datum *values, bool *nulls, int ncolumns);
+
 /*
  * Insert a row unless one with the same key, in any unique index, is there or
  * is being committed: wait for it and return false, as ON CONFLICT DO NOTHING

@@ -54,13 +54,14 @@ void
 state_begin(StateReader *reader)
 {
 	reader->version = RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) : GetXLogInsertRecPtr();
-	row_scan_open(&reader->epochs, TABLE_ASSIGNMENT, AccessShareLock, 1, true);
+	reader->reading = false;
 }
 
 void
 state_end(StateReader *reader)
 {
-	row_scan_end(&reader->epochs);
+	if (reader->reading)
+		row_scan_end(&reader->epochs);
 }
 
 static void
@@ -90,73 +91,85 @@ unix_milliseconds(TimestampTz time)
 		   (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000;
 }
 
-static int
-epoch_of(TupleTableSlot *row)
+static const char *
+previous_provider(StateReader *reader)
 {
-	bool isnull;
+	TupleTableSlot *row = row_scan_previous(&reader->epochs);
 
-	return DatumGetInt32(row_value(row, ASSIGNMENT_EPOCH, &isnull));
+	return row ? row_text(row, ASSIGNMENT_PROVIDER) : NULL;
 }
 
-/* What the newest row of a session says. */
-static void
-append_assignment(StringInfo json, TupleTableSlot *row, const char *session_id, uint64 version)
-{
-	char *room = row_text(row, ASSIGNMENT_ROOM);
-	bool  isnull;
-
-	append_string(json, "{\"sessionId\":", session_id);
-	append_integer(json, ",\"generation\":", harthio_generation());
-	append_integer(json, ",\"epoch\":", epoch_of(row));
-	append_integer(json, ",\"version\":", (int64) version);
-	append_string(json, ",\"provider\":", row_text(row, ASSIGNMENT_PROVIDER));
-	append_string(json, ",\"room\":", room);
-	append_string(json, ",\"roomId\":", room);
-	append_string(json, ",\"reason\":", row_text(row, ASSIGNMENT_REASON));
-	append_string(json, ",\"initiatedBy\":", row_text(row, ASSIGNMENT_CLAIMED_BY));
-	append_integer(json, ",\"timestamp\":",
-				   unix_milliseconds(DatumGetTimestampTz(row_value(row, ASSIGNMENT_ASSIGNED_AT, &isnull))));
-}
-
-/*
- * Write the object without its closing brace, so that more can follow.
- */
+/* The newest epoch of a session; false if there is none. */
 static bool
-append_members(StateReader *reader, const char *session_id, StringInfo json)
+read_epoch(StateReader *reader, const char *session_id, Epoch *epoch)
 {
 	Datum			key[] = {CStringGetTextDatum(session_id)};
 	TupleTableSlot *row;
-	char		   *provider;
-	char		   *previous = NULL;
+
+	if (!reader->reading)
+		row_scan_open(&reader->epochs, TABLE_ASSIGNMENT, AccessShareLock, 1, true);
+	reader->reading = true;
 
 	row_scan_seek(&reader->epochs, key);
 	row = row_scan_previous(&reader->epochs);
 	if (row == NULL)
 		return false;
-
-	append_assignment(json, row, session_id, reader->version);
-	provider = row_text(row, ASSIGNMENT_PROVIDER);
-	if (provider == NULL)
-		return true;
-	append_integer(json, ",\"rung\":", rung_cap(quality_store_rung(session_id))->height);
+	assignment_from_row(session_id, row, &epoch->assignment);
 
 	/* epochs have no gaps, and the first has nothing before it */
-	row = epoch_of(row) > 1 ? row_scan_previous(&reader->epochs) : NULL;
-	if (row != NULL)
-		previous = row_text(row, ASSIGNMENT_PROVIDER);
-	if (previous != NULL)
-	{
-		append_string(json, ",\"failedProvider\":", previous);
-		append_string(json, ",\"newProvider\":", provider);
-	}
+	epoch->previous = epoch->assignment.epoch > 1 ? previous_provider(reader) : NULL;
 	return true;
+}
+
+/*
+ * Write the object without its closing brace, so that more can follow.
+ */
+static void
+append_members(StringInfo json, const Epoch *epoch, uint64 version)
+{
+	const Assignment *assignment = &epoch->assignment;
+
+	append_string(json, "{\"sessionId\":", assignment->session_id);
+	append_integer(json, ",\"generation\":", harthio_generation());
+	append_integer(json, ",\"epoch\":", assignment->epoch);
+	append_integer(json, ",\"version\":", (int64) version);
+	append_string(json, ",\"provider\":", assignment->provider);
+	append_string(json, ",\"room\":", assignment->room);
+	append_string(json, ",\"roomId\":", assignment->room);
+	append_string(json, ",\"reason\":", assignment->reason);
+	append_string(json, ",\"initiatedBy\":", assignment->claimed_by);
+	append_integer(json, ",\"timestamp\":", unix_milliseconds(assignment->assigned_at));
+	if (assignment->provider == NULL)
+		return;
+
+	append_integer(json, ",\"rung\":", rung_cap(quality_store_rung(assignment->session_id))->height);
+	if (epoch->previous != NULL)
+	{
+		append_string(json, ",\"failedProvider\":", epoch->previous);
+		append_string(json, ",\"newProvider\":", assignment->provider);
+	}
 }
 
 bool
 state_append(StateReader *reader, const char *session_id, StringInfo json)
 {
-	if (!append_members(reader, session_id, json))
+	Epoch epoch;
+
+	if (!read_epoch(reader, session_id, &epoch))
 		return false;
+	append_members(json, &epoch, reader->version);
+	appendStringInfoChar(json, '}');
+	return true;
+}
+
+bool
+state_append_change(StateReader *reader, const Change *change, StringInfo json)
+{
+	Epoch epoch;
+
+	if (!change_unpack_epoch(change, &epoch))
+		return state_append(reader, change_session_id(change), json);
+	append_members(json, &epoch, reader->version);
 	appendStringInfoChar(json, '}');
 	return true;
 }
@@ -232,6 +245,7 @@ harthio_session(PG_FUNCTION_ARGS)
 	Identity	   identity;
 	Assignment	   current;
 	StateReader	   reader;
+	Epoch		   epoch;
 	StringInfoData json;
 	text		  *answer;
 
@@ -245,7 +259,8 @@ harthio_session(PG_FUNCTION_ARGS)
 
 	initStringInfo(&json);
 	state_begin(&reader);
-	(void) append_members(&reader, session_id, &json);
+	if (read_epoch(&reader, session_id, &epoch))
+		append_members(&json, &epoch, reader.version);
 	state_end(&reader);
 	append_participants(&json, session_id);
 

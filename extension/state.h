@@ -23,20 +23,26 @@
 
 #include "lib/stringinfo.h"
 
+#include "change.h"
 #include "row.h"
 
 /*
- * Reads the states of any number of sessions, all as they are committed when it
- * begins.  To append one is false, and nothing done, if there is no such session.
+ * Reads the states of any number of sessions, all as they are committed when
+ * the first of them is read.  To append one is false, and nothing done, if there
+ * is no such session.
  */
 typedef struct StateReader
 {
-	RowScan epochs; /* of one session after the other */
 	uint64	version;
+	bool	reading;
+	RowScan epochs; /* of one session after the other, if reading */
 } StateReader;
 
 extern void state_begin(StateReader *reader);
 extern bool state_append(StateReader *reader, const char *session_id, StringInfo json);
 extern void state_end(StateReader *reader);
+
+/* The state after a change, which is read only if the change does not carry it. */
+extern bool state_append_change(StateReader *reader, const Change *change, StringInfo json);
 
 #endif /* HARTHIO_STATE_H */

@@ -36,6 +36,9 @@ $node->restart;
 is(scores(), $learnt, 'a restart finds the scores');
 is($node->safe_psql('postgres', "SELECT epoch, provider FROM harthio_claim_provider('s', 'bob')"),
 	'2|p2p', 'and the session where it was');
+$node->safe_psql('postgres', "SELECT harthio_report_outcome('s', 1, false, participant_id => 'alice')");
+is(scores(), $learnt, 'what was reported before counts once');
+is($node->safe_psql('postgres', "SELECT count(*) FROM harthio.outcome"), '2', 'and is kept once');
 
 # a crash finds what was written down
 $node->safe_psql('postgres', "SELECT harthio_report_outcome('s', 2, true, participant_id => 'bob')");
@@ -96,6 +99,17 @@ $node->poll_query_until('postgres',
 is($node->safe_psql('postgres', "SELECT epoch, provider FROM harthio_claim_provider('s', 'bob')"),
 	'2|p2p', 'after kill -9 of the publisher the session is where it was');
 is(scores(), $learnt, 'and so are the scores');
+
+# who is in a session comes back to it, even if a new one would have no room
+$node->safe_psql('postgres', q{
+	SELECT harthio_claim_provider('full', 'carol');
+	UPDATE harthio.provider SET max_sessions = 1;
+});
+$node->restart;
+is($node->safe_psql('postgres', q{SELECT epoch, is_new FROM harthio_claim_provider('full', 'carol')}),
+	'1|f', 'a session is joined again after a restart');
+like(($node->psql('postgres', q{SELECT harthio_claim_provider('one-more', 'carol')}))[2],
+	qr/no provider has room/, 'when there is no room for another');
 
 # what was learnt fades: the score drifts back to its base
 $node->append_conf('postgresql.conf', "harthio.score_half_life = 1\nharthio.min_score = 0");
