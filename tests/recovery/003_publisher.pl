@@ -55,6 +55,30 @@ $node->safe_psql('postgres', "SELECT harthio_end_session('plain')");
 ok(await(qr/"sessionId":"plain","generation":1,"epoch":3,"version":\d+,"provider":null/),
 	'an end is told');
 
+# what is told is what a snapshot says, whether it is carried along or too long for that
+my $id = '5f0c2a34-5d0e-4f0f-8a39-6f8f2d1c7b90';
+for my $case ([$id, '{session_id}', 'alice', 'a reason'],
+	['s' x 128, '{session_id}' x 8, 'p' x 254 . '"', 'r' x 127 . '\\'])
+{
+	my ($session, $template, $participant, $reason) = @$case;
+	my $told = sub {
+		my ($epoch) = @_;
+		await(qr/"sessionId":"$session","generation":1,"epoch":$epoch,/);
+		my ($state) = $heard =~ /payload "(\{"sessionId":"$session","generation":1,"epoch":$epoch,.*\})" received/;
+		is($state =~ s/"version":\d+,//r,
+			$node->safe_psql('postgres', "SELECT state FROM harthio_snapshot('{$session}')") =~ s/"version":\d+,//r,
+			"epoch $epoch of a session of " . length($session) . ' letters');
+	};
+
+	$node->safe_psql('postgres', "UPDATE harthio.provider SET room_template = '$template'");
+	$node->safe_psql('postgres', "SELECT harthio_claim_provider('$session', '$participant')");
+	$told->(1);
+	$node->safe_psql('postgres', "SELECT harthio_switch_provider('$session', 1, '$reason')");
+	$told->(2);
+	$node->safe_psql('postgres', "SELECT harthio_end_session('$session')");
+	$told->(3);
+}
+
 # more changes at a time than the ring takes: nobody is told half of it
 $heard = '';
 $node->safe_psql('postgres',
