@@ -70,6 +70,11 @@ my $open = $node->safe_psql('postgres', $breakers);
 like($open, qr/daily\|open\|failures\|./, 'three failures open a breaker');
 $node->restart;
 is($node->safe_psql('postgres', $breakers), $open, 'a restart finds it open');
+is($node->safe_psql('postgres', q{
+		BEGIN READ ONLY;
+		SELECT epoch, is_new FROM harthio_claim_provider('open-1', 'person 1');
+		COMMIT}),
+	'2|f', 'who is in a session writes nothing to come back');
 $node->poll_query_until('postgres', q{
 	SELECT provider, sessions FROM harthio.provider_scores() ORDER BY provider},
 	$node->safe_psql('postgres', q{
