@@ -34,24 +34,24 @@
 
 typedef struct ChangeRing
 {
-	LWLock		   *lock;						/* in the main tranche array, never changes */
-	int				size;						/* entries in changes, never changes */
-	Latch		   *publisher;					/* its process latch (shared memory), or NULL */
-	bool			publisher_awake;			/* it will look again before it sleeps */
-	bool			overflowed;					/* changes were left out since the last drain */
-	bool			messages;					/* realtime.messages has new rows since then */
-	int				publisher_pid;				/* 0: none */
-	uint64			overflows;					/* times that it was full */
-	uint64			batches;					/* notified */
-	int				last_batch;					/* changes in it */
-	int				largest_batch;				/* likewise */
-	TimestampTz		draining_since;				/* oldest of the batch under way, or DT_NOBEGIN */
-	TimestampTz		waiting_since;				/* oldest of those still here, or DT_NOBEGIN */
-	TimestampTz		published_at;				/* end of the last batch, or DT_NOBEGIN */
-	int64			last_lag_us;				/* of the last batch */
-	uint64			head;						/* next to be taken */
-	uint64			tail;						/* next to be filled; tail - head <= size */
-	Change			changes[FLEXIBLE_ARRAY_MEMBER]; /* entry n is at n % size */
+	LWLock	   *lock;							/* in the main tranche array, never changes */
+	int			size;							/* entries in changes, never changes */
+	Latch	   *publisher;						/* its process latch (shared memory), or NULL */
+	bool		publisher_awake;				/* it will look again before it sleeps */
+	bool		overflowed;						/* changes were left out since the last drain */
+	bool		messages;						/* realtime.messages has new rows since then */
+	int			publisher_pid;					/* 0: none */
+	uint64		overflows;						/* times that it was full */
+	uint64		batches;						/* notified */
+	int			last_batch;						/* changes in it */
+	int			largest_batch;					/* likewise */
+	TimestampTz draining_since;					/* oldest of the batch under way, or DT_NOBEGIN */
+	TimestampTz waiting_since;					/* oldest of those still here, or DT_NOBEGIN */
+	TimestampTz published_at;					/* end of the last batch, or DT_NOBEGIN */
+	int64		last_lag_us;					/* of the last batch */
+	uint64		head;							/* next to be taken */
+	uint64		tail;							/* next to be filled; tail - head <= size */
+	Change		changes[FLEXIBLE_ARRAY_MEMBER]; /* entry n is at n % size */
 } ChangeRing;
 
 /* A session that the current transaction changed. */
