@@ -22,7 +22,7 @@
 #define BACKLOG 4096
 
 /* So many in a row before others have their turn. */
-#define ACCEPT_AT_ONCE 64
+#define ACCEPT_AT_ONCE 4
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 

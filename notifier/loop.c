@@ -21,6 +21,7 @@
 #define STOP_PATIENCE_MS 5000
 #define REST_MS			 25
 #define REST_STEP_MS	 5
+#define REST_STEPS		 5 /* the longest rest is so many longer */
 #define GATHER_NS		 1000000
 #define GATHER_MOST_NS	 16000000
 
@@ -355,12 +356,15 @@ on_rested(uv_timer_t *timer)
 		uv_timer_stop(timer);
 }
 
-/* Each for itself, and not for long: all at once they would have much to say. */
+/*
+ * Not for long, and those who come to rest together do not wake together: all at
+ * once they would have much to say.
+ */
 void
 loop_rest(struct loop *loop, struct connection *connection)
 {
 	list_add(&loop->resting, &connection->resting);
-	connection->rests_until = uv_now(&loop->uv) + REST_MS;
+	connection->rests_until = uv_now(&loop->uv) + REST_MS + loop->rests++ % REST_STEPS * REST_STEP_MS;
 	if (!loop->ended && !uv_is_active((uv_handle_t *) &loop->rest))
 		uv_timer_start(&loop->rest, on_rested, REST_STEP_MS, REST_STEP_MS);
 }

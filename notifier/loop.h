@@ -78,6 +78,7 @@ struct loop
 	struct list_link		   *unsent;				 /* those for which something gathered */
 	struct list_link		   *unread;				 /* those that probably sent us more */
 	struct list_link		   *resting;			 /* those that are not read for a while */
+	unsigned					rests;				 /* times that one came to rest */
 	uv_timer_t					rest;				 /* how long */
 	struct connection		   *reading;			 /* whom the last bytes came from; NULL: nobody */
 	size_t						reading_bytes;		 /* how many those were */

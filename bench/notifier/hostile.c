@@ -23,7 +23,7 @@
 #include "tally.h"
 
 #define EVENTS		256
-#define TURN_MS		2
+#define TURN_MS		1
 #define BACK_US		50000  /* who was thrown out comes back after so long */
 #define PATIENT_US	100000 /* for what is wrong to be answered */
 #define SLOW_BYTES	4096
@@ -49,6 +49,7 @@ struct attacker
 	unsigned  turn; /* so many times it did its thing */
 	bool	  open; /* the upgrade was answered */
 	bool	  did;	/* since then, something */
+	uint64_t  born; /* its moments are so many pauses after this */
 	uint64_t  due;	/* when it does the next */
 	uint64_t  said; /* when it last did */
 	char	  topic[32];
@@ -74,13 +75,24 @@ static int					 epoll;
 static uint64_t				 done[ROLES];
 static uint64_t				 thrown_out;
 
+/* Its next moment after this time: those who were late together part again. */
+static uint64_t
+moment_after(const struct attacker *attacker, uint64_t time)
+{
+	const uint64_t pause = crowd[attacker->role].pause_us;
+
+	return time < attacker->born ? attacker->born : time + pause - (time - attacker->born) % pause;
+}
+
 static void
 go(struct attacker *attacker)
 {
+	const bool soon = crowd[attacker->role].pause_us >= BACK_US;
+
 	if (attacker->fd >= 0)
 		close(attacker->fd);
 	attacker->fd = -1;
-	attacker->due = now_us() + BACK_US;
+	attacker->due = moment_after(attacker, now_us() + (soon ? 0 : BACK_US));
 }
 
 /* What the socket does not take is lost: an attacker does not mind. */
@@ -200,7 +212,7 @@ speak(struct attacker *attacker)
 static void
 act(struct attacker *attacker)
 {
-	attacker->due = now_us() + crowd[attacker->role].pause_us;
+	attacker->due = moment_after(attacker, now_us());
 	done[attacker->role]++;
 	switch (attacker->role)
 	{
@@ -291,8 +303,9 @@ make_attackers(enum role first, enum role last, unsigned *count)
 				.fd = -1,
 				.role = role,
 				.number = i,
-				.due = now_us() + crowd[role].pause_us * i / crowd[role].count,
+				.born = now_us() + crowd[role].pause_us * i / crowd[role].count,
 			};
+			attacker->due = attacker->born;
 			snprintf(attacker->topic, sizeof(attacker->topic), "h-%u", i);
 		}
 	}
