@@ -363,8 +363,10 @@ on_rested(uv_timer_t *timer)
 void
 loop_rest(struct loop *loop, struct connection *connection)
 {
+	const uint64_t longer = loop->rests++ % REST_STEPS;
+
 	list_add(&loop->resting, &connection->resting);
-	connection->rests_until = uv_now(&loop->uv) + REST_MS + loop->rests++ % REST_STEPS * REST_STEP_MS;
+	connection->rests_until = uv_now(&loop->uv) + REST_MS + longer * REST_STEP_MS;
 	if (!loop->ended && !uv_is_active((uv_handle_t *) &loop->rest))
 		uv_timer_start(&loop->rest, on_rested, REST_STEP_MS, REST_STEP_MS);
 }

@@ -39,6 +39,7 @@ struct loop
 	uv_loop_t					uv;					 /* what everything waits in */
 	struct loops			   *loops;				 /* all of them */
 	unsigned					index;				 /* which one this is */
+	unsigned					rests;				 /* times that one came to rest */
 	struct mailbox				mailbox;			 /* what other loops write to us */
 	struct letters				outgoing[LOOPS_MAX]; /* what we write to them, by loop */
 	struct mailbox				parcels;			 /* what other hubs write to ours: these wait
@@ -78,7 +79,6 @@ struct loop
 	struct list_link		   *unsent;				 /* those for which something gathered */
 	struct list_link		   *unread;				 /* those that probably sent us more */
 	struct list_link		   *resting;			 /* those that are not read for a while */
-	unsigned					rests;				 /* times that one came to rest */
 	uv_timer_t					rest;				 /* how long */
 	struct connection		   *reading;			 /* whom the last bytes came from; NULL: nobody */
 	size_t						reading_bytes;		 /* how many those were */
