@@ -39,7 +39,7 @@ typedef struct RingActivity
 	int			publisher_pid;	   /* 0: none */
 	TimestampTz waiting_since;	   /* the oldest change, notified or not; DT_NOBEGIN: none */
 	uint64		batches;		   /* notified */
-	int			last_batch;		   /* ids in it */
+	int			last_batch;		   /* changes in it */
 	int			largest_batch;	   /* likewise */
 	int64		last_lag_us;	   /* from the first commit to the last one's notification */
 	TimestampTz last_published_at; /* or DT_NOBEGIN */

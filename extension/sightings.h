@@ -9,8 +9,10 @@
  * told that it is the first since the server started.
  *
  * It is a hint.  The first may find the row there all the same, from before the
- * start; and who is not the first may find nothing, since the other rolled back
- * or shares the bit.  But nobody else who asked here will be inserting blindly.
+ * start or from before too many keys had been seen, when all are forgotten; and
+ * who is not the first may find nothing, since the other rolled back or shares
+ * the bit.  But between two times of forgetting nobody else who asked here will
+ * be inserting blindly.
  *
  *-------------------------------------------------------------------------
  */

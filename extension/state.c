@@ -150,6 +150,13 @@ append_members(StringInfo json, const Epoch *epoch, uint64 version)
 	}
 }
 
+static void
+append_object(StringInfo json, const Epoch *epoch, uint64 version)
+{
+	append_members(json, epoch, version);
+	appendStringInfoChar(json, '}');
+}
+
 bool
 state_append(StateReader *reader, const char *session_id, StringInfo json)
 {
@@ -157,8 +164,7 @@ state_append(StateReader *reader, const char *session_id, StringInfo json)
 
 	if (!read_epoch(reader, session_id, &epoch))
 		return false;
-	append_members(json, &epoch, reader->version);
-	appendStringInfoChar(json, '}');
+	append_object(json, &epoch, reader->version);
 	return true;
 }
 
@@ -169,8 +175,7 @@ state_append_change(StateReader *reader, const Change *change, StringInfo json)
 
 	if (!change_unpack_epoch(change, &epoch))
 		return state_append(reader, change_session_id(change), json);
-	append_members(json, &epoch, reader->version);
-	appendStringInfoChar(json, '}');
+	append_object(json, &epoch, reader->version);
 	return true;
 }
 

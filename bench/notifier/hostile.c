@@ -24,7 +24,7 @@
 
 #define EVENTS		256
 #define TURN_MS		1
-#define BACK_US		50000  /* who was thrown out comes back after so long */
+#define BACK_US		50000  /* who was thrown out comes back within so long */
 #define PATIENT_US	100000 /* for what is wrong to be answered */
 #define SLOW_BYTES	4096
 #define SLOW_TOPICS 20 /* of the load, each */
@@ -49,7 +49,7 @@ struct attacker
 	unsigned  turn; /* so many times it did its thing */
 	bool	  open; /* the upgrade was answered */
 	bool	  did;	/* since then, something */
-	uint64_t  born; /* its moments are so many pauses after this */
+	uint64_t  born; /* its moments are counted from here */
 	uint64_t  due;	/* when it does the next */
 	uint64_t  said; /* when it last did */
 	char	  topic[32];
@@ -75,24 +75,22 @@ static int					 epoll;
 static uint64_t				 done[ROLES];
 static uint64_t				 thrown_out;
 
-/* Its next moment after this time: those who were late together part again. */
+/* The next of its moments, which are so far apart: those who were late together part again. */
 static uint64_t
-moment_after(const struct attacker *attacker, uint64_t time)
+next_moment(const struct attacker *attacker, uint64_t pause)
 {
-	const uint64_t pause = crowd[attacker->role].pause_us;
+	const uint64_t now = now_us();
 
-	return time < attacker->born ? attacker->born : time + pause - (time - attacker->born) % pause;
+	return now + pause - (now - attacker->born) % pause;
 }
 
 static void
 go(struct attacker *attacker)
 {
-	const bool soon = crowd[attacker->role].pause_us >= BACK_US;
-
 	if (attacker->fd >= 0)
 		close(attacker->fd);
 	attacker->fd = -1;
-	attacker->due = moment_after(attacker, now_us() + (soon ? 0 : BACK_US));
+	attacker->due = next_moment(attacker, BACK_US);
 }
 
 /* What the socket does not take is lost: an attacker does not mind. */
@@ -212,7 +210,7 @@ speak(struct attacker *attacker)
 static void
 act(struct attacker *attacker)
 {
-	attacker->due = moment_after(attacker, now_us());
+	attacker->due = next_moment(attacker, crowd[attacker->role].pause_us);
 	done[attacker->role]++;
 	switch (attacker->role)
 	{

@@ -55,9 +55,13 @@ $node->safe_psql('postgres', "SELECT harthio_end_session('plain')");
 ok(await(qr/"sessionId":"plain","generation":1,"epoch":3,"version":\d+,"provider":null/),
 	'an end is told');
 
-# what is told is what a snapshot says, whether it is carried along or too long for that
-my $id = '5f0c2a34-5d0e-4f0f-8a39-6f8f2d1c7b90';
-for my $case ([$id, '{session_id}', 'alice', 'a reason'],
+# what is told is what a snapshot says, whether it is carried along, as what has
+# 232 bytes just is, or too long for that
+my $neighbour = 0;
+for my $case (['5f0c2a34-5d0e-4f0f-8a39-6f8f2d1c7b90', '{session_id}', 'alice', 'a reason'],
+	['5f0c2a34-5d0e-4f0f-8a39-6f8f2d1c7b91', '{session_id}', 'p' x 137, 'a reason'],
+	['5f0c2a34-5d0e-4f0f-8a39-6f8f2d1c7b92', '{session_id}', 'p' x 138, 'a reason'],
+	['5f0c2a34-5d0e-4f0f-8a39-6f8f2d1c7b93', '{session_id}', 'p' x 200, 'a reason'],
 	['s' x 128, '{session_id}' x 8, 'p' x 254 . '"', 'r' x 127 . '\\'])
 {
 	my ($session, $template, $participant, $reason) = @$case;
@@ -67,11 +71,13 @@ for my $case ([$id, '{session_id}', 'alice', 'a reason'],
 		my ($state) = $heard =~ /payload "(\{"sessionId":"$session","generation":1,"epoch":$epoch,.*\})" received/;
 		is($state =~ s/"version":\d+,//r,
 			$node->safe_psql('postgres', "SELECT state FROM harthio_snapshot('{$session}')") =~ s/"version":\d+,//r,
-			"epoch $epoch of a session of " . length($session) . ' letters');
+			"epoch $epoch, for names of " . length($session) . ' and ' . length($participant));
 	};
 
 	$node->safe_psql('postgres', "UPDATE harthio.provider SET room_template = '$template'");
-	$node->safe_psql('postgres', "SELECT harthio_claim_provider('$session', '$participant')");
+	# another change follows it closely
+	$node->safe_psql('postgres', "BEGIN; SELECT harthio_claim_provider('$session', '$participant');" .
+		claim('neighbour-' . $neighbour++) . 'COMMIT');
 	$told->(1);
 	$node->safe_psql('postgres', "SELECT harthio_switch_provider('$session', 1, '$reason')");
 	$told->(2);
