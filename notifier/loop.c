@@ -37,18 +37,18 @@ loop_add_connection(struct loop *loop, struct connection *connection)
 }
 
 /*
- * Read on where more input waits, but not for long: what is sent because of it
- * gathers meanwhile.  What is still unread then the next turn will find; one that
- * follows such a turn may take twice as long, as what waits in line waits longest
- * where each write has little in it.
+ * Read on where more input waits: what is sent because of it gathers meanwhile.
+ * That may take as long as the last turn took to write, which is how long input
+ * waits anyway, and longest where each write has little in it.  What is still
+ * unread then the next turn will find.
  */
 static void
 gather(struct loop *loop)
 {
-	const uint64_t	  deadline = uv_hrtime() + loop->gather_ns;
+	const uint64_t	  patience = loop->writing_ns < GATHER_MOST_NS ? loop->writing_ns : GATHER_MOST_NS;
+	const uint64_t	  deadline = uv_hrtime() + (patience > GATHER_NS ? patience : GATHER_NS);
 	struct list_link *round = NULL;
 	struct list_link *link;
-	bool			  late = false;
 
 	while (loop->unread != NULL)
 	{
@@ -56,13 +56,21 @@ gather(struct loop *loop)
 		while ((link = list_pop(&round)) != NULL)
 		{
 			loop->reading = NULL;
-			late = late || uv_hrtime() >= deadline;
-			if (!late)
+			if (uv_hrtime() < deadline)
 				server_read(loop->server, list_holder(link, struct connection, unread));
 		}
 	}
-	loop->gather_ns = !late ? GATHER_NS : loop->gather_ns < GATHER_MOST_NS ? 2 * loop->gather_ns
-																		   : GATHER_MOST_NS;
+}
+
+static void
+write_all(struct loop *loop)
+{
+	const uint64_t	  began = uv_hrtime();
+	struct list_link *link;
+
+	while ((link = list_pop(&loop->unsent)) != NULL)
+		connection_flush(list_holder(link, struct connection, unsent));
+	loop->writing_ns = uv_hrtime() - began;
 }
 
 static void
@@ -166,8 +174,7 @@ on_hub_changed(void *owner)
 static void
 on_sending(uv_prepare_t *prepare)
 {
-	struct loop		 *loop = prepare->data;
-	struct list_link *link;
+	struct loop *loop = prepare->data;
 
 	if (loop->unread != NULL)
 		gather(loop);
@@ -176,8 +183,7 @@ on_sending(uv_prepare_t *prepare)
 	if (uv_is_active((uv_handle_t *) &loop->flush))
 		flush_hub(loop);
 	post_letters(loop);
-	while ((link = list_pop(&loop->unsent)) != NULL)
-		connection_flush(list_holder(link, struct connection, unsent));
+	write_all(loop);
 }
 
 /* Close everything.  Callbacks of connections still run while that happens. */
@@ -462,7 +468,6 @@ loop_open(struct loop *loop, struct loops *loops, unsigned index)
 	loop->last_connection_id = (uint64_t) index + 1 - loops->count;
 	atomic_init(&loop->problem, "starting");
 	start_handles(loop);
-	loop->gather_ns = GATHER_NS;
 	identities_init(&loop->identities, &loop->hash_key);
 	hash_map_init(&loop->apikeys, &loop->hash_key);
 	start_hub(loop);

@@ -82,7 +82,7 @@ struct loop
 	uv_timer_t					rest;				 /* how long */
 	struct connection		   *reading;			 /* whom the last bytes came from; NULL: nobody */
 	size_t						reading_bytes;		 /* how many those were */
-	uint64_t					gather_ns;			 /* how long the next turn may read on */
+	uint64_t					writing_ns;			 /* how long the last turn wrote */
 	uint64_t					connection_count;	 /* how many */
 	uint64_t					last_connection_id;	 /* given to the newest */
 	uint64_t					drain_each;			 /* connections to be closed at a time */
