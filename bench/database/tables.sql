@@ -9,6 +9,14 @@ CREATE TABLE bare (
 	PRIMARY KEY (session_id, epoch)
 );
 
+-- the row that is written beside it, with a participant's key
+CREATE TABLE bare_participant (
+	session_id text COLLATE "C",
+	participant_id text COLLATE "C",
+	joined_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (session_id, participant_id)
+);
+
 -- joining as it is usually written by hand
 CREATE TABLE by_hand_participant (
 	session_id text COLLATE "C",
@@ -35,7 +43,7 @@ BEGIN
 END
 $$;
 
--- an outcome's row without any index, and a score that everybody updates
+-- an outcome's row without any index
 CREATE TABLE append (
 	session_id text,
 	epoch integer,
@@ -43,6 +51,18 @@ CREATE TABLE append (
 	success boolean,
 	connect_ms integer
 );
+
+-- the same, once for each who may report
+CREATE TABLE checked (
+	session_id text COLLATE "C",
+	epoch integer,
+	participant_id text COLLATE "C",
+	success boolean,
+	connect_ms integer,
+	PRIMARY KEY (session_id, epoch, participant_id, success)
+);
+
+-- a score that everybody updates
 CREATE TABLE score (
 	provider text PRIMARY KEY,
 	score double precision,
