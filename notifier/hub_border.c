@@ -73,8 +73,7 @@ drop_parcel(struct parcel *parcel)
 {
 	if (atomic_fetch_sub_explicit(&parcel->references, 1, memory_order_acq_rel) > 1)
 		return;
-	for (int version = 0; version < PHOENIX_VERSIONS; version++)
-		frame_release(parcel->frames[version]);
+	phoenix_release(parcel->frames);
 	registry_drop(parcel->place);
 	buffer_free(&parcel->bytes);
 	free(parcel);
@@ -218,8 +217,7 @@ take_broadcast(const struct hub_room *room, const struct parcel *parcel)
 			frames[version] = frame_retain(parcel->frames[version]);
 	}
 	hub_room_send(room, NULL, &parcel->broadcast, frames);
-	for (int version = 0; version < PHOENIX_VERSIONS; version++)
-		frame_release(frames[version]);
+	phoenix_release(frames);
 }
 
 static void

@@ -416,3 +416,10 @@ phoenix_encode_broadcast(enum phoenix_version version, struct slice topic,
 	}
 	return close_envelope(&out, version);
 }
+
+void
+phoenix_release(struct frame *const frames[PHOENIX_VERSIONS])
+{
+	for (int version = 0; version < PHOENIX_VERSIONS; version++)
+		frame_release(frames[version]);
+}

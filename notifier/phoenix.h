@@ -95,4 +95,7 @@ struct frame *phoenix_encode_broadcast(enum phoenix_version			   version,
 									   struct slice					   topic,
 									   const struct phoenix_broadcast *broadcast);
 
+/* Release those that there are, of one message for each version. */
+void phoenix_release(struct frame *const frames[PHOENIX_VERSIONS]);
+
 #endif
