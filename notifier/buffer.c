@@ -13,14 +13,12 @@
 #define BUFFER_FIRST_CAPACITY 256
 
 void
-buffer_reserve(struct buffer *buffer, size_t more)
+buffer_grow(struct buffer *buffer, size_t more)
 {
 	size_t capacity = buffer->capacity;
 
-	if (buffer->data != NULL && more <= capacity - buffer->length)
-		return;
 	if (capacity == 0)
-		capacity = BUFFER_FIRST_CAPACITY;
+		capacity = more > BUFFER_FIRST_CAPACITY ? more : BUFFER_FIRST_CAPACITY;
 	while (capacity - buffer->length < more)
 		capacity *= 2;
 	buffer->data = memory_resize(buffer->data, capacity, 1);
@@ -28,25 +26,9 @@ buffer_reserve(struct buffer *buffer, size_t more)
 }
 
 void
-buffer_append(struct buffer *buffer, struct slice bytes)
-{
-	buffer_reserve(buffer, bytes.length);
-	if (bytes.length > 0)
-		memcpy(buffer->data + buffer->length, bytes.data, bytes.length);
-	buffer->length += bytes.length;
-}
-
-void
 buffer_append_text(struct buffer *buffer, const char *text)
 {
 	buffer_append(buffer, slice_text(text));
-}
-
-void
-buffer_append_byte(struct buffer *buffer, unsigned char byte)
-{
-	buffer_reserve(buffer, 1);
-	buffer->data[buffer->length++] = (char) byte;
 }
 
 static void

@@ -16,12 +16,34 @@ struct buffer
 	size_t capacity; /* how many fit before it must grow */
 };
 
-void		 buffer_reserve(struct buffer *buffer, size_t more);
-void		 buffer_append(struct buffer *buffer, struct slice bytes);
+void		 buffer_grow(struct buffer *buffer, size_t more);
 void		 buffer_append_text(struct buffer *buffer, const char *text);
-void		 buffer_append_byte(struct buffer *buffer, unsigned char byte);
 void		 buffer_append_json_string(struct buffer *buffer, struct slice text);
 struct slice buffer_slice(const struct buffer *buffer);
 void		 buffer_free(struct buffer *buffer);
+
+/* Make room for so many more bytes. */
+static inline void
+buffer_reserve(struct buffer *buffer, size_t more)
+{
+	if (buffer->data == NULL || more > buffer->capacity - buffer->length)
+		buffer_grow(buffer, more);
+}
+
+static inline void
+buffer_append(struct buffer *buffer, struct slice bytes)
+{
+	buffer_reserve(buffer, bytes.length);
+	if (bytes.length > 0)
+		memcpy(buffer->data + buffer->length, bytes.data, bytes.length);
+	buffer->length += bytes.length;
+}
+
+static inline void
+buffer_append_byte(struct buffer *buffer, unsigned char byte)
+{
+	buffer_reserve(buffer, 1);
+	buffer->data[buffer->length++] = (char) byte;
+}
 
 #endif

@@ -7,10 +7,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "memory.h"
-
 #define FRAME_FINAL	   0x80 /* not fragmented */
 #define LONGEST_HEADER 10
+
+/* What is before the payload: the frame, and the header just before its first byte. */
+#define BEFORE_PAYLOAD (sizeof(struct frame) + LONGEST_HEADER)
 
 /* Write the length as RFC 6455 section 5.2 wants it; returns the header's size. */
 static size_t
@@ -30,21 +31,38 @@ write_header(unsigned char *header, enum frame_kind kind, size_t length)
 	return 2 + length_bytes;
 }
 
+void
+frame_begin(struct buffer *payload, size_t expected)
+{
+	buffer_reserve(payload, BEFORE_PAYLOAD + expected);
+	payload->length = BEFORE_PAYLOAD;
+}
+
+struct frame *
+frame_end(enum frame_kind kind, struct buffer *payload)
+{
+	const size_t  length = payload->length - BEFORE_PAYLOAD;
+	unsigned char header[LONGEST_HEADER];
+	const size_t  header_length = write_header(header, kind, length);
+	struct frame *frame = (struct frame *) payload->data;
+
+	atomic_init(&frame->references, 1);
+	frame->shared = false;
+	frame->length = header_length + length;
+	frame->bytes = (unsigned char *) payload->data + BEFORE_PAYLOAD - header_length;
+	memcpy(frame->bytes, header, header_length);
+	*payload = (struct buffer){0};
+	return frame;
+}
+
 struct frame *
 frame_new(enum frame_kind kind, struct slice payload)
 {
-	unsigned char header[LONGEST_HEADER];
-	size_t		  header_length = write_header(header, kind, payload.length);
-	struct frame *frame;
+	struct buffer bytes = {0};
 
-	frame = memory_resize(NULL, sizeof(*frame) + header_length + payload.length, 1);
-	atomic_init(&frame->references, 1);
-	frame->shared = false;
-	frame->length = header_length + payload.length;
-	memcpy(frame->bytes, header, header_length);
-	if (payload.length > 0)
-		memcpy(frame->bytes + header_length, payload.data, payload.length);
-	return frame;
+	frame_begin(&bytes, payload.length);
+	buffer_append(&bytes, payload);
+	return frame_end(kind, &bytes);
 }
 
 /* A control frame's payload is at most 125 bytes; a longer reason is cut. */

@@ -13,7 +13,7 @@
 
 #include <stdatomic.h>
 
-#include "slice.h"
+#include "buffer.h"
 
 /* The opcodes of RFC 6455. */
 enum frame_kind
@@ -26,13 +26,19 @@ enum frame_kind
 
 struct frame
 {
-	atomic_uint	  references; /* whoever holds it; freed at zero */
-	bool		  shared;	  /* more than one loop may hold it */
-	size_t		  length;	  /* bytes, header included */
-	unsigned char bytes[];	  /* header and payload */
+	atomic_uint	   references; /* whoever holds it; freed at zero */
+	bool		   shared;	   /* more than one loop may hold it */
+	size_t		   length;	   /* bytes, header included */
+	unsigned char *bytes;	   /* header and payload, in the frame's own memory */
 };
 
-/* The caller gets the first reference. */
+/*
+ * The caller gets the first reference.  Most payloads are put together: begin in an
+ * empty buffer, append, and at the end its memory is the frame's.  "expected" is how
+ * much that will be, so that it need not grow.
+ */
+void		  frame_begin(struct buffer *payload, size_t expected);
+struct frame *frame_end(enum frame_kind kind, struct buffer *payload);
 struct frame *frame_new(enum frame_kind kind, struct slice payload);
 struct frame *frame_new_close(unsigned code, const char *reason);
 struct frame *frame_retain(struct frame *frame);

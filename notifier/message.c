@@ -141,19 +141,6 @@ refuse_size(struct channel *channel, const struct phoenix_message *message)
 			  SLICE("\"payload_size_exceeded\""));
 }
 
-/* What is wrong with a broadcast, or NULL.  In a session some are the server's. */
-static const char *
-check_broadcast(const struct channel *channel, const struct phoenix_message *message)
-{
-	bool (*is_reserved)(struct slice event) = channel->session != NULL ? session_state_is_event : NULL;
-
-	if (message->user_event.data == NULL)
-		return phoenix_check_broadcast(message->payload, is_reserved);
-	if (is_reserved != NULL && is_reserved(message->user_event))
-		return PHOENIX_EVENT_RESERVED;
-	return NULL;
-}
-
 static void
 receive_broadcast(struct channel *channel, const struct phoenix_message *message)
 {
@@ -170,7 +157,8 @@ receive_broadcast(struct channel *channel, const struct phoenix_message *message
 		refuse_size(channel, message);
 		return;
 	}
-	wrong = check_broadcast(channel, message);
+	/* in a session some events are the server's */
+	wrong = phoenix_check_broadcast(message, channel->session != NULL ? session_state_is_event : NULL);
 	if (wrong != NULL)
 	{
 		message_reply_error(channel->connection, message, channel->join_ref, wrong);

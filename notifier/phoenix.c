@@ -8,7 +8,7 @@
 
 #include "json_scan.h"
 
-/* What all but names and payload takes in any message, and more. */
+/* What all but topic, join_ref and payload takes in nearly any message. */
 #define ENVELOPE_BYTES 128
 
 #define KIND_USER_BROADCAST_PUSH 3
@@ -17,14 +17,13 @@
 #define ENCODING_OPAQUE			 0
 #define ENCODING_JSON			 1
 
-/* The five parts of a message, in the order of serializer 2.0.0. */
+/* What comes before the payload, in the order of serializer 2.0.0. */
 enum part
 {
 	PART_JOIN_REF,
 	PART_REF,
 	PART_TOPIC,
 	PART_EVENT,
-	PART_PAYLOAD,
 	PARTS
 };
 
@@ -33,7 +32,6 @@ static const struct slice part_names[PARTS] = {
 	[PART_REF] = {"\"ref\"", 5},
 	[PART_TOPIC] = {"\"topic\"", 7},
 	[PART_EVENT] = {"\"event\"", 7},
-	[PART_PAYLOAD] = {"\"payload\"", 9},
 };
 
 bool
@@ -85,6 +83,54 @@ phoenix_decode_string(struct slice json, struct buffer *decoded, struct slice *t
 	return true;
 }
 
+/* A key of the payload and its value: is there anything that nobody else may be told? */
+static void
+note_member(struct phoenix_message *message, struct slice key, struct slice value)
+{
+	struct buffer decoded = {0};
+	struct slice  name;
+
+	if (!phoenix_decode_string(key, &decoded, &name))
+		message->unfit = "broadcast payload has a key that is not text";
+	else if (slice_equal(name, SLICE("ids")))
+		message->unfit = "broadcast payload must not have the key ids";
+	else if (slice_equal(name, SLICE("event")))
+	{
+		if (*value.data != '"')
+			message->unfit = "event of a broadcast must be a string";
+		else if (message->said_event.data != NULL)
+			message->unfit = "broadcast payload has two events";
+		message->said_event = value;
+	}
+	buffer_free(&decoded);
+}
+
+/*
+ * The payload.  It is most of a message, so what a broadcast has to know of it is
+ * found out while it is walked over for the first and only time.
+ */
+static bool
+scan_payload(struct json_scan *scan, struct phoenix_message *message)
+{
+	struct slice key;
+	struct slice value;
+	const char	*start;
+	bool		 first = true;
+
+	if (!json_scan_accept(scan, '{'))
+	{
+		message->unfit = "broadcast payload must be an object";
+		return json_scan_value(scan, &message->payload);
+	}
+	start = scan->at - 1;
+	while (json_scan_member(scan, &first, &key, &value))
+		note_member(message, key, value);
+	if (scan->at == NULL)
+		return false;
+	message->payload = slice_of(start, (size_t) (scan->at - start));
+	return true;
+}
+
 /* The raw parts are there: check them and make a message of them. */
 static const char *
 decode_parts(const struct slice parts[PARTS], struct phoenix_message *message)
@@ -93,7 +139,6 @@ decode_parts(const struct slice parts[PARTS], struct phoenix_message *message)
 		return "ref is not a short string, a number or null";
 	message->join_ref = parts[PART_JOIN_REF];
 	message->ref = parts[PART_REF];
-	message->payload = parts[PART_PAYLOAD];
 	if (parts[PART_TOPIC].length + parts[PART_EVENT].length > 16 * PHOENIX_NAME_MAX)
 		return "topic or event is too long";
 	/* room for both, as the memory must not move */
@@ -110,10 +155,10 @@ static const char *
 decode_v1(struct slice bytes, struct phoenix_message *message)
 {
 	struct json_scan scan = json_scan_start(bytes);
+	struct slice	 payload = SLICE("{}");
 	struct slice	 parts[PARTS] = {
 			[PART_JOIN_REF] = SLICE("null"),
 			[PART_REF] = SLICE("null"),
-			[PART_PAYLOAD] = SLICE("{}"),
 	};
 	struct slice key;
 	struct slice value;
@@ -128,11 +173,16 @@ decode_v1(struct slice bytes, struct phoenix_message *message)
 			if (slice_equal(key, part_names[part]))
 				parts[part] = value;
 		}
+		if (slice_equal(key, SLICE("\"payload\"")))
+			payload = value;
 	}
 	if (scan.at == NULL || !json_scan_finished(&scan))
 		return "not valid JSON";
 	if (parts[PART_TOPIC].data == NULL || parts[PART_EVENT].data == NULL)
 		return "topic or event is missing";
+	/* a key may be there twice: only now it is known which payload counts */
+	scan = json_scan_start(payload);
+	scan_payload(&scan, message);
 	return decode_parts(parts, message);
 }
 
@@ -147,11 +197,13 @@ decode_v2(struct slice bytes, struct phoenix_message *message)
 		return "not a JSON array";
 	for (int part = 0; part < PARTS; part++)
 	{
-		if (part > 0 && !json_scan_accept(&scan, ','))
-			return "fewer than five elements, or not valid JSON";
 		if (!json_scan_value(&scan, &parts[part]))
 			return "not valid JSON";
+		if (!json_scan_accept(&scan, ','))
+			return "fewer than five elements, or not valid JSON";
 	}
+	if (!scan_payload(&scan, message))
+		return "not valid JSON";
 	while (json_scan_accept(&scan, ','))
 	{
 		if (!json_scan_value(&scan, &extra))
@@ -250,56 +302,31 @@ phoenix_message_free(struct phoenix_message *message)
 	buffer_free(&message->decoded);
 }
 
-/* The value of the key "event". */
-static const char *
-check_event(struct slice value, bool (*is_reserved)(struct slice event))
+const char *
+phoenix_check_broadcast(const struct phoenix_message *message, bool (*is_reserved)(struct slice event))
 {
 	struct buffer decoded = {0};
-	struct slice  event;
-	const char	 *wrong = NULL;
+	struct slice  event = message->user_event;
+	const char	 *wrong = message->unfit;
 
-	if (*value.data != '"')
-		return "event of a broadcast must be a string";
-	if (is_reserved != NULL &&
-		(!phoenix_decode_string(value, &decoded, &event) || is_reserved(event)))
+	if (wrong != NULL || is_reserved == NULL)
+		return wrong;
+	if (message->said_event.data != NULL &&
+		!phoenix_decode_string(message->said_event, &decoded, &event))
+		wrong = PHOENIX_EVENT_RESERVED;
+	else if (event.data != NULL && is_reserved(event))
 		wrong = PHOENIX_EVENT_RESERVED;
 	buffer_free(&decoded);
 	return wrong;
 }
 
-const char *
-phoenix_check_broadcast(struct slice payload, bool (*is_reserved)(struct slice event))
-{
-	struct json_scan scan = json_scan_start(payload);
-	struct slice	 key;
-	struct slice	 value;
-	bool			 first = true;
-	const char		*wrong = NULL;
-
-	if (!json_scan_accept(&scan, '{'))
-		return "broadcast payload must be an object";
-	while (wrong == NULL && json_scan_member(&scan, &first, &key, &value))
-	{
-		struct buffer decoded = {0};
-		struct slice  name;
-
-		if (!phoenix_decode_string(key, &decoded, &name))
-			wrong = "broadcast payload has a key that is not text";
-		else if (slice_equal(name, SLICE("event")))
-			wrong = check_event(value, is_reserved);
-		else if (slice_equal(name, SLICE("ids")))
-			wrong = "broadcast payload must not have the key ids";
-		buffer_free(&decoded);
-	}
-	return wrong;
-}
-
-/* Everything before the payload. */
+/* Begin a frame with all that is before its payload, of which so much is expected. */
 static void
 open_envelope(struct buffer *out, enum phoenix_version version,
 			  struct slice join_ref, struct slice ref, struct slice topic,
-			  struct slice event)
+			  struct slice event, size_t expected)
 {
+	frame_begin(out, ENVELOPE_BYTES + join_ref.length + topic.length + expected);
 	if (version == PHOENIX_V2)
 	{
 		buffer_append_byte(out, '[');
@@ -322,16 +349,12 @@ open_envelope(struct buffer *out, enum phoenix_version version,
 	buffer_append_text(out, ",\"payload\":");
 }
 
-/* Close what open_envelope() opened, and make a frame of it. */
+/* Close what open_envelope() opened. */
 static struct frame *
 close_envelope(struct buffer *out, enum phoenix_version version)
 {
-	struct frame *frame;
-
 	buffer_append_byte(out, version == PHOENIX_V2 ? ']' : '}');
-	frame = frame_new(FRAME_TEXT, buffer_slice(out));
-	buffer_free(out);
-	return frame;
+	return frame_end(FRAME_TEXT, out);
 }
 
 struct frame *
@@ -341,8 +364,7 @@ phoenix_encode_push(enum phoenix_version version, struct slice join_ref,
 {
 	struct buffer out = {0};
 
-	buffer_reserve(&out, ENVELOPE_BYTES + join_ref.length + topic.length + payload.length);
-	open_envelope(&out, version, join_ref, ref, topic, slice_text(event));
+	open_envelope(&out, version, join_ref, ref, topic, slice_text(event), payload.length);
 	buffer_append(&out, payload);
 	return close_envelope(&out, version);
 }
@@ -354,7 +376,7 @@ phoenix_encode_reply(enum phoenix_version version, struct slice join_ref,
 {
 	struct buffer out = {0};
 
-	open_envelope(&out, version, join_ref, ref, topic, SLICE("phx_reply"));
+	open_envelope(&out, version, join_ref, ref, topic, SLICE("phx_reply"), response.length);
 	buffer_append_text(&out, ok ? "{\"status\":\"ok\",\"response\":"
 								: "{\"status\":\"error\",\"response\":");
 	buffer_append(&out, response);
@@ -367,8 +389,8 @@ static struct frame *
 encode_opaque(struct slice topic, const struct phoenix_broadcast *broadcast)
 {
 	struct buffer out = {0};
-	struct frame *frame;
 
+	frame_begin(&out, ENVELOPE_BYTES + topic.length + broadcast->payload.length);
 	buffer_append_byte(&out, KIND_USER_BROADCAST);
 	buffer_append_byte(&out, (unsigned char) topic.length);
 	buffer_append_byte(&out, (unsigned char) broadcast->event.length);
@@ -378,9 +400,7 @@ encode_opaque(struct slice topic, const struct phoenix_broadcast *broadcast)
 	buffer_append(&out, broadcast->event);
 	buffer_append(&out, broadcast->meta);
 	buffer_append(&out, broadcast->payload);
-	frame = frame_new(FRAME_BINARY, buffer_slice(&out));
-	buffer_free(&out);
-	return frame;
+	return frame_end(FRAME_BINARY, &out);
 }
 
 /*
@@ -395,10 +415,8 @@ phoenix_encode_broadcast(enum phoenix_version version, struct slice topic,
 
 	if (broadcast->opaque)
 		return encode_opaque(topic, broadcast);
-	buffer_reserve(&out, ENVELOPE_BYTES + topic.length + broadcast->event.length +
-							 broadcast->payload.length);
-	open_envelope(&out, version, SLICE("null"), SLICE("null"), topic,
-				  SLICE("broadcast"));
+	open_envelope(&out, version, SLICE("null"), SLICE("null"), topic, SLICE("broadcast"),
+				  broadcast->event.length + broadcast->payload.length);
 	if (broadcast->event.data == NULL)
 		buffer_append(&out, broadcast->payload);
 	else

@@ -33,6 +33,8 @@ struct phoenix_message
 	struct slice  topic;	  /* decoded */
 	struct slice  event;	  /* decoded */
 	struct slice  payload;	  /* JSON; of kind 3, what is being broadcast */
+	const char	 *unfit;	  /* why the payload may not be broadcast; NULL: it may */
+	struct slice  said_event; /* JSON string: what the payload says is its event; no data: nothing */
 	struct slice  user_event; /* decoded; only of kind 3, else no data */
 	bool		  opaque;	  /* kind 3 whose payload is not JSON */
 	bool		  persist;	  /* kind 3 that is to be stored */
@@ -70,13 +72,13 @@ bool phoenix_decode_string(struct slice json, struct buffer *decoded,
 						   struct slice *text);
 
 /*
- * May this payload of a broadcast be given to others as it is?  Clients throw
+ * May this message, if it is a broadcast, be given to others as it is?  Clients throw
  * inside their message handler at what they do not expect there, and an
  * exception can end a Node process: nobody may do that to his neighbours.
  * Nor may a client speak of events for which is_reserved(), unless that is NULL,
  * says that they are the server's.  Returns NULL, or what is wrong with it.
  */
-const char *phoenix_check_broadcast(struct slice payload,
+const char *phoenix_check_broadcast(const struct phoenix_message *message,
 									bool (*is_reserved)(struct slice event));
 
 /* What is wrong with such an event. */

@@ -74,9 +74,9 @@ check_broadcast(const struct phoenix_message *message)
 	json_t						  *payload;
 	json_t						  *event;
 
-	if (phoenix_check_broadcast(message->payload, session_state_is_event) != NULL)
+	if (phoenix_check_broadcast(message, session_state_is_event) != NULL)
 		return;
-	CHECK(phoenix_check_broadcast(message->payload, NULL) == NULL);
+	CHECK(phoenix_check_broadcast(message, NULL) == NULL);
 	payload = fuzz_json(message->payload, NULL);
 	event = json_object_get(payload, "event");
 	CHECK(payload == NULL || json_is_object(payload));

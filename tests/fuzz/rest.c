@@ -34,7 +34,7 @@ check_frames(const struct rest_message *message)
 			wrong = phoenix_decode_text(version, fuzz_payload(frame, FRAME_TEXT), &read);
 			CHECK(wrong == NULL);
 			CHECK(slice_equal(read.topic, topic));
-			CHECK(phoenix_check_broadcast(read.payload, NULL) == NULL);
+			CHECK(phoenix_check_broadcast(&read, NULL) == NULL);
 			envelope = fuzz_json(read.payload, NULL);
 			CHECK(envelope == NULL ||
 				  slice_equal(fuzz_string(json_object_get(envelope, "event")), message->broadcast.event));
