@@ -47,6 +47,9 @@ OBJS = \
 	extension/row.o \
 	extension/row_insert.o \
 	extension/score.o \
+	extension/score_choose.o \
+	extension/score_learn.o \
+	extension/score_report.o \
 	extension/score_table.o \
 	extension/scope.o \
 	extension/search_path.o \

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * score_shared.h
- *	  The shared memory of the scores, for score.c and score_table.c.
+ *	  The shared memory of the scores, for the files score*.c.
  *
  * The lock protects everything but the lock pointer and the seed.  Providers
  * have a slot each, which is the index of their arm in every scope.
@@ -79,6 +79,12 @@ extern TimestampTz score_timestamp(double seconds);
 
 /* The policy and its settings, as they are set for this backend. */
 extern void score_settings(PolicySettings *settings);
+
+/* All sessions, those of a network, those of a network in a region. */
+#define SCORE_SCOPE_LEVELS 3
+
+/* The scope and those above it, from the highest down; returns how many. */
+extern int score_scope_chain(const char *name, ScopeName chain[SCORE_SCOPE_LEVELS]);
 
 /* The caller holds the lock; exclusively for those that add.  NULL: none. */
 extern ScoreScope *score_find_scope(const char *name);
