@@ -13,10 +13,10 @@
 #include <strings.h>
 
 #include "memory.h"
+#include "server.h"
 
-#define HEADER_MAX_BYTES 16384
-#define ANSWER_HEAD_MAX	 1024
-#define CORS_MAX_BYTES	 512
+#define ANSWER_HEAD_MAX 1024
+#define CORS_MAX_BYTES	512
 
 /* What a page may read of an answer, besides what it always may. */
 #define EXPOSED "content-range, retry-after, x-rate-limit, x-rate-limit-remaining, x-rate-rolling"
@@ -25,7 +25,7 @@
 static char *
 copy_header(struct lws *wsi, enum lws_token_indexes token)
 {
-	char buffer[HEADER_MAX_BYTES];
+	char buffer[SERVER_HEADER_MAX_BYTES];
 	int	 length = lws_hdr_copy(wsi, buffer, sizeof(buffer), token);
 
 	return length > 0 ? memory_copy(buffer, (size_t) length) : NULL;
@@ -34,7 +34,7 @@ copy_header(struct lws *wsi, enum lws_token_indexes token)
 static char *
 copy_custom_header(struct lws *wsi, struct slice name)
 {
-	char buffer[HEADER_MAX_BYTES];
+	char buffer[SERVER_HEADER_MAX_BYTES];
 	int	 length = lws_hdr_custom_copy(wsi, buffer, sizeof(buffer), name.data,
 									  (int) name.length);
 
@@ -57,7 +57,7 @@ read_token(struct lws *wsi)
 static bool
 read_argument(struct lws *wsi, const char *name, struct slice wanted)
 {
-	char argument[HEADER_MAX_BYTES];
+	char argument[SERVER_HEADER_MAX_BYTES];
 
 	for (int i = 0; lws_hdr_copy_fragment(wsi, argument, sizeof(argument),
 										  WSI_TOKEN_HTTP_URI_ARGS, i) > 0;
@@ -76,7 +76,7 @@ read_argument(struct lws *wsi, const char *name, struct slice wanted)
 static void
 read_query(struct lws *wsi, struct buffer *query)
 {
-	char argument[HEADER_MAX_BYTES];
+	char argument[SERVER_HEADER_MAX_BYTES];
 	int	 length;
 
 	for (int i = 0; (length = lws_hdr_copy_fragment(wsi, argument, sizeof(argument),

@@ -1,9 +1,9 @@
 /*
  * server.h
- *		libwebsockets: HTTP requests, websocket upgrades and what follows.
+ *		libwebsockets: sockets, and the HTTP that comes in by them.
  *
- * The library is only here and in the sending half of connection.c, so that
- * another one could take its place.
+ * The library is only in what handles HTTP, in websocket.c and in the sending half
+ * of connection.c, so that another one could take its place.
  */
 #ifndef HARTHIO_SERVER_H
 #define HARTHIO_SERVER_H
@@ -12,6 +12,9 @@
 
 #include "slice.h"
 #include "tls.h"
+
+/* The headers of a request, whose URL may have a token of 5 KB and more. */
+#define SERVER_HEADER_MAX_BYTES 16384
 
 struct connection;
 struct loop;
