@@ -76,7 +76,7 @@ new_room(struct hub *hub, struct slice topic, bool private, struct hub_session *
 static void
 free_room(struct hub *hub, struct hub_room *room)
 {
-	hub_room_unchanged(room);
+	list_remove(&room->changed);
 	if (hub->border != NULL)
 		border_leave(hub->border, room);
 	presence_free(&room->presences);

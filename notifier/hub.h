@@ -18,6 +18,7 @@
 #define HARTHIO_HUB_H
 
 #include "hash_map.h"
+#include "list.h"
 #include "phoenix.h"
 #include "presence.h"
 #include "slice.h"
@@ -42,7 +43,7 @@ struct hub
 	struct hash_map		 sessions;		/* struct hub_session, by session id */
 	uint64_t			 states;		/* that were news, since the start */
 	struct presence_refs presence_refs; /* for all rooms */
-	struct hub_room		*changed;		/* rooms where hub_flush() has work */
+	struct list_link	*changed;		/* rooms where hub_flush() has work */
 	hub_wake			 wake;			/* whom to tell that there is one */
 	void				*wake_owner;	/* its argument */
 	hub_present			 present;		/* who is present is known now */

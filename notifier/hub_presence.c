@@ -19,26 +19,9 @@ struct hub_receipt
 void
 hub_room_changed(struct hub *hub, struct hub_room *room)
 {
-	if (room->changed_place != NULL)
-		return;
 	if (hub->changed == NULL)
 		hub->wake(hub->wake_owner);
-	else
-		hub->changed->changed_place = &room->next_changed;
-	room->next_changed = hub->changed;
-	room->changed_place = &hub->changed;
-	hub->changed = room;
-}
-
-void
-hub_room_unchanged(struct hub_room *room)
-{
-	if (room->changed_place == NULL)
-		return;
-	*room->changed_place = room->next_changed;
-	if (room->next_changed != NULL)
-		room->next_changed->changed_place = room->changed_place;
-	room->changed_place = NULL;
+	list_add(&hub->changed, &room->changed);
 }
 
 static void
@@ -159,7 +142,7 @@ flush_room(struct hub_room *room)
 static void
 flush_changed(struct hub *hub, struct hub_room *room)
 {
-	hub_room_unchanged(room);
+	list_remove(&room->changed);
 	if (hub->border != NULL)
 		border_flush(hub->border, room);
 	flush_room(room);
@@ -169,7 +152,7 @@ void
 hub_flush(struct hub *hub)
 {
 	while (hub->changed != NULL)
-		flush_changed(hub, hub->changed);
+		flush_changed(hub, list_holder(hub->changed, struct hub_room, changed));
 }
 
 /* A state shows what was told, so what the answers said is told before. */
@@ -183,7 +166,7 @@ hub_room_answered(struct hub *hub, struct hub_room *room, unsigned loop)
 	room->awaited &= ~bit;
 	if (room->awaited != 0)
 		return;
-	if (room->changed_place != NULL)
+	if (room->changed.place != NULL)
 		flush_changed(hub, room);
 	for (struct hub_member *member = room->members; member != NULL; member = member->next)
 	{

@@ -34,9 +34,7 @@ struct hub_room
 	struct frame		  *state_frames[PHOENIX_VERSIONS]; /* the session's state,
 													 * once it was needed */
 	struct presence_set	   presences;					   /* what members show */
-	struct hub_room		  *next_changed;				   /* in the hub's list */
-	struct hub_room		 **changed_place;				   /* what points to us there; NULL:
-														 * we are not in it */
+	struct list_link	   changed;						   /* in the hub's list */
 	struct registry_place *place;						   /* for the other loops; NULL: there are none */
 	uint64_t			   awaited;						   /* bits: loops that have not said who is present there */
 	char				   key[];						   /* its kind and its topic */
@@ -65,9 +63,8 @@ void hub_room_send_here(const struct hub_room *room, const struct phoenix_broadc
 /* What waits for the member will not be sent. */
 void hub_member_forget_kept(struct hub_member *member);
 
-/* The next flush has something to tell, or has not. */
+/* The next flush has something to tell. */
 void hub_room_changed(struct hub *hub, struct hub_room *room);
-void hub_room_unchanged(struct hub_room *room);
 
 /* It is on its way out: it is told all that it waits for, and shows nothing more. */
 void hub_member_hide(struct hub *hub, struct hub_member *member);
