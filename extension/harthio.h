@@ -11,6 +11,7 @@
 #ifndef HARTHIO_H
 #define HARTHIO_H
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 
 /* What notifier and extension must agree on; see harthio.protocol_version(). */
@@ -18,6 +19,9 @@
 
 /* The NOTIFY channel on which the publisher speaks. */
 #define HARTHIO_CHANNEL "harthio"
+
+/* Seconds from 1970 until PostgreSQL's time begins. */
+#define UNIX_EPOCH_SECONDS ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
 /*
  * Limits, all in bytes and without a terminating zero.  Together they keep a

@@ -57,8 +57,7 @@ score_hash(const char *name)
 double
 score_clock(void)
 {
-	return (double) GetCurrentTimestamp() / USECS_PER_SEC +
-		   (double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+	return (double) GetCurrentTimestamp() / USECS_PER_SEC + (double) UNIX_EPOCH_SECONDS;
 }
 
 TimestampTz
@@ -66,8 +65,7 @@ score_timestamp(double seconds)
 {
 	if (seconds <= 0)
 		return DT_NOBEGIN;
-	return (TimestampTz) rint((seconds - (double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) *
-							  USECS_PER_SEC);
+	return (TimestampTz) rint((seconds - (double) UNIX_EPOCH_SECONDS) * USECS_PER_SEC);
 }
 
 void

@@ -87,8 +87,7 @@ append_integer(StringInfo json, const char *key, int64 value)
 static int64
 unix_milliseconds(TimestampTz time)
 {
-	return time / 1000 +
-		   (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000;
+	return time / 1000 + UNIX_EPOCH_SECONDS * 1000;
 }
 
 static const char *

@@ -15,6 +15,12 @@ fuzz_fail(const char *what, const char *file, int line)
 	abort();
 }
 
+void
+fuzz_ignore(void *owner)
+{
+	(void) owner;
+}
+
 bool
 fuzz_is_inside(struct slice part, struct slice whole)
 {

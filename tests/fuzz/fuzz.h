@@ -26,6 +26,9 @@ void fuzz_fail(const char *what, const char *file, int line) __attribute__((nore
 int LLVMFuzzerInitialize(const int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A callback for those who need not be told. */
+void fuzz_ignore(void *owner);
+
 /* Do all bytes of "part" lie in "whole"? */
 bool fuzz_is_inside(struct slice part, struct slice whole);
 

@@ -8,21 +8,11 @@
 #include "fuzz.h"
 #include "api_keys.h"
 #include "key_ring.h"
-#include "log.h"
 
 #define SECRET SLICE("the secret beside the set, 32 bytes and more")
 
 static const char *const algorithms[] = {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
 										 "ES256", "ES384", "ES512", "none", "None", "PS256", ""};
-
-int
-LLVMFuzzerInitialize(const int *argc, char ***argv)
-{
-	(void) argc;
-	(void) argv;
-	log_set_level(LOG_LEVEL_ERROR);
-	return 0;
-}
 
 static void
 check_key(const cjose_jwk_t *key, const char *algorithm)

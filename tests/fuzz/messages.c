@@ -12,7 +12,6 @@
 #include "fuzz.h"
 #include "feed.h"
 #include "json_scan.h"
-#include "log.h"
 #include "memory.h"
 #include "message_row.h"
 #include "topic.h"
@@ -30,21 +29,6 @@ enum column
 	BYTES,
 	ID
 };
-
-static void
-ignore_wake(void *owner)
-{
-	(void) owner;
-}
-
-int
-LLVMFuzzerInitialize(const int *argc, char ***argv)
-{
-	(void) argc;
-	(void) argv;
-	log_set_level(LOG_LEVEL_ERROR);
-	return 0;
-}
 
 /* What is in a column, as a client sees it; no data: it is null. */
 static struct slice
@@ -169,7 +153,7 @@ check_feed(const PGresult *rows)
 	struct feed					 feed = {.hub = &hub, .limits = &limits, .here = true};
 	const char					*last = NULL;
 
-	hub_init(&hub, &secret, ignore_wake, NULL);
+	hub_init(&hub, &secret, fuzz_ignore, NULL);
 	for (int row = 0; row < PQntuples(rows); row++)
 	{
 		if (PQgetisnull(rows, row, TOPIC))

@@ -12,26 +12,10 @@
 #include "hub.h"
 #include "json_scan.h"
 #include "listener.h"
-#include "log.h"
 #include "memory.h"
 #include "session_state.h"
 
 #define STATES_MAX 6
-
-static void
-ignore_wake(void *owner)
-{
-	(void) owner;
-}
-
-int
-LLVMFuzzerInitialize(const int *argc, char ***argv)
-{
-	(void) argc;
-	(void) argv;
-	log_set_level(LOG_LEVEL_ERROR);
-	return 0;
-}
 
 /*
  * What is said of a state is what is in it, as another parser sees it.  That one
@@ -109,7 +93,7 @@ check_hub(const struct session_state *states, size_t count)
 	struct hub					 hub;
 	uint64_t					 news = 0;
 
-	hub_init(&hub, &secret, ignore_wake, NULL);
+	hub_init(&hub, &secret, fuzz_ignore, NULL);
 	session = hub_session_hold(&hub, id);
 	for (size_t i = 0; i < count; i++)
 	{
