@@ -17,6 +17,15 @@
 
 #define STATES_MAX 6
 
+/* What clients are told of a state that they see first. */
+static const char *
+event_of(const json_t *object)
+{
+	if (!json_is_string(json_object_get(object, "provider")))
+		return "session-ended";
+	return json_is_string(json_object_get(object, "failedProvider")) ? "coordinated-recovery" : "provider-selected";
+}
+
 /*
  * What is said of a state is what is in it, as another parser sees it.  That one
  * knows escaped names and refuses some escaped text: then it has no say.
@@ -32,6 +41,7 @@ check_members(struct slice text, const struct session_state *state)
 		CHECK(state->generation == json_integer_value(json_object_get(object, "generation")));
 		CHECK(state->epoch == json_integer_value(json_object_get(object, "epoch")));
 		CHECK(state->version == json_integer_value(json_object_get(object, "version")));
+		CHECK(strcmp(state->event, event_of(object)) == 0);
 	}
 	json_decref(object);
 }
@@ -41,7 +51,7 @@ check_state(struct slice text, const struct session_state *state)
 {
 	struct session_state kept = {0};
 
-	CHECK(slice_equal(state->json, text));
+	CHECK(slice_equal(state->json, text) && json_scan_valid(text));
 	CHECK(fuzz_is_inside(state->session_id, text) && fuzz_is_inside(state->version_text, text));
 	CHECK(session_id_valid(state->session_id));
 	CHECK(session_state_is_event(slice_text(state->event)));
@@ -49,6 +59,7 @@ check_state(struct slice text, const struct session_state *state)
 
 	session_state_keep(&kept, state);
 	CHECK(slice_equal(kept.json, text) && slice_equal(kept.session_id, state->session_id));
+	CHECK(fuzz_is_inside(kept.session_id, kept.json) && fuzz_is_inside(kept.version_text, kept.json));
 	CHECK(session_state_same(state, &kept) && session_state_same(&kept, state));
 	CHECK(!session_state_newer(state, &kept));
 	session_state_free(&kept);
