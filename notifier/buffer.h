@@ -16,13 +16,14 @@ struct buffer
 	size_t capacity; /* how many fit before it must grow */
 };
 
-void		 buffer_grow(struct buffer *buffer, size_t more);
 void		 buffer_append_text(struct buffer *buffer, const char *text);
 void		 buffer_append_json_string(struct buffer *buffer, struct slice text);
 struct slice buffer_slice(const struct buffer *buffer);
 void		 buffer_free(struct buffer *buffer);
 
-/* Make room for so many more bytes. */
+/* Make room for so many more bytes; to grow is for when there is none. */
+void buffer_grow(struct buffer *buffer, size_t more);
+
 static inline void
 buffer_reserve(struct buffer *buffer, size_t more)
 {

@@ -60,31 +60,22 @@ hub_track(struct hub *hub, struct hub_member *member, struct slice key,
 	hub_room_changed(hub, member->room);
 }
 
-static void
-hide(struct hub_member *member)
+void
+hub_untrack(struct hub *hub, struct hub_member *member, struct frame *receipt)
 {
-	if (member->presence == NULL)
-		return;
-	presence_untrack(&member->room->presences, member->presence);
+	if (member->presence != NULL)
+		presence_untrack(&member->room->presences, member->presence);
 	member->presence = NULL;
+	add_receipt(member, receipt);
+	hub_room_changed(hub, member->room);
 }
 
 void
 hub_member_hide(struct hub *hub, struct hub_member *member)
 {
 	send_receipts(member);
-	if (member->presence == NULL)
-		return;
-	hide(member);
-	hub_room_changed(hub, member->room);
-}
-
-void
-hub_untrack(struct hub *hub, struct hub_member *member, struct frame *receipt)
-{
-	hide(member);
-	add_receipt(member, receipt);
-	hub_room_changed(hub, member->room);
+	if (member->presence != NULL)
+		hub_untrack(hub, member, NULL);
 }
 
 bool

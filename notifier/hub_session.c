@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "connection.h"
-#include "frame.h"
 #include "hub_room.h"
 #include "log.h"
 #include "memory.h"
@@ -74,11 +73,8 @@ hub_session_next_member(const struct hub_session *session,
 void
 hub_room_forget_state(struct hub_room *room)
 {
-	for (int version = 0; version < PHOENIX_VERSIONS; version++)
-	{
-		frame_release(room->state_frames[version]);
-		room->state_frames[version] = NULL;
-	}
+	phoenix_release(room->state_frames);
+	memset(room->state_frames, 0, sizeof(room->state_frames));
 }
 
 void

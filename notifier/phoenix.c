@@ -311,10 +311,9 @@ phoenix_check_broadcast(const struct phoenix_message *message, bool (*is_reserve
 
 	if (wrong != NULL || is_reserved == NULL)
 		return wrong;
-	if (message->said_event.data != NULL &&
-		!phoenix_decode_string(message->said_event, &decoded, &event))
-		wrong = PHOENIX_EVENT_RESERVED;
-	else if (event.data != NULL && is_reserved(event))
+	if ((message->said_event.data != NULL &&
+		 !phoenix_decode_string(message->said_event, &decoded, &event)) ||
+		(event.data != NULL && is_reserved(event)))
 		wrong = PHOENIX_EVENT_RESERVED;
 	buffer_free(&decoded);
 	return wrong;

@@ -52,7 +52,6 @@ is_websocket_path(struct lws *wsi)
 			strcmp(path, "/socket/websocket") == 0);
 }
 
-/* libwebsockets knows the drafts as well. */
 static bool
 is_websocket_version(struct lws *wsi)
 {
